@@ -1,0 +1,1 @@
+"""The connection protocol of RFC 4254."""

@@ -1,0 +1,1 @@
+"""The SSH messages, declared once, by RFC."""

@@ -1,0 +1,1 @@
+"""The transport layer of RFC 4253, without the transport."""

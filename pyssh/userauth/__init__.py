@@ -1,0 +1,1 @@
+"""The authentication protocol of RFC 4252, both roles."""

@@ -1,0 +1,1 @@
+"""The data types of RFC 4251 and the messages made of them."""
