@@ -1,0 +1,1 @@
+"""Files in OpenSSH's formats, as values: configuration, trusted hosts, authorized keys, key files."""
