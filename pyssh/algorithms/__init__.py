@@ -1,0 +1,1 @@
+"""The algorithms that a key exchange can choose."""

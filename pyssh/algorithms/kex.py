@@ -1,0 +1,97 @@
+"""The registry of key exchange methods, and the interface they share (RFC 4253 section 8).
+
+A method knows its own messages (30-49) and its arithmetic. The exchange machine of the transport adds what
+all methods have in common: host keys, the exchange hash, and the signature.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, Final, Protocol, cast
+
+from pyssh.algorithms.modules import load
+from pyssh.algorithms.registry import Registry
+from pyssh.messages.tables import KEX_ECDH, MessageTable
+from pyssh.record import Record
+from pyssh.wire.message import Message
+
+__all__ = ["KEX", "KexClient", "KexReply", "KexResult", "KexServer", "KexSpec", "Random"]
+
+Random = Callable[[int], bytes]
+
+
+class KexResult(Record):
+    """What an exchange yields, as it enters the exchange hash.
+
+    `transcript` is what stands between K_S and K; `shared_secret` is K, encoded (an mpint, for hybrid
+    methods a string).
+    """
+
+    redacted_fields: ClassVar[frozenset[str]] = frozenset({"shared_secret"})
+    transcript: bytes
+    shared_secret: bytes
+
+
+class KexReply(Record):
+    """What the server's last message brings a client."""
+
+    result: KexResult
+    host_key: bytes
+    signature: bytes
+
+
+class KexClient(Protocol):
+    """The client's side of one exchange."""
+
+    def start(self) -> Message:
+        """Return the first message."""
+
+    def receive(self, message: Message) -> Message | KexReply:
+        """Take a message of the server; return our next one, or the end of the exchange."""
+
+
+class KexServer(Protocol):
+    """The server's side of one exchange."""
+
+    def receive(self, message: Message) -> Message | KexResult:
+        """Take a message of the client; return our next one, or what is to be signed and replied to."""
+
+    def reply(self, host_key: bytes, signature: bytes) -> Message:
+        """Return the last message."""
+
+
+class _KexModule(Protocol):
+    """What the module of a family offers."""
+
+    def client(self, spec: "KexSpec", random: Random) -> KexClient: ...
+    def server(self, spec: "KexSpec", random: Random) -> KexServer: ...
+
+
+class KexSpec(Record):
+    """One method. `hash_name` is as `hashlib` has it; `module` is the family that computes it.
+
+    `parameter` is the curve, the group's size in bits, or for hybrids the classical half.
+    """
+
+    name: str
+    module: str
+    parameter: str
+    hash_name: str
+    messages: MessageTable
+    rfc: str
+    legacy: bool = False
+
+    def client(self, random: Random) -> KexClient:
+        """Return the client's side of a new exchange."""
+        return cast(_KexModule, load(self.module)).client(self, random)
+
+    def server(self, random: Random) -> KexServer:
+        """Return the server's side of a new exchange."""
+        return cast(_KexModule, load(self.module)).server(self, random)
+
+
+KEX: Final = Registry(
+    "key exchange method",
+    (
+        KexSpec("curve25519-sha256", "kex_ecdh", "x25519", "sha256", KEX_ECDH, "8731"),
+        KexSpec("curve25519-sha256@libssh.org", "kex_ecdh", "x25519", "sha256", KEX_ECDH, "8731"),
+    ),
+)
