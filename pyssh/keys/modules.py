@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from pyssh.keys.private import PrivateKey
     from pyssh.keys.public import PublicKey
 
-__all__ = ["KEY_MODULES", "KeyModule", "certificate_name", "key_module", "load"]
+__all__ = ["CERTIFIED_TYPES", "KEY_MODULES", "KeyModule", "certificate_name", "key_module", "load"]
 
 _SUFFIX: Final = "@openssh.com"
+_BARE_CERTIFICATES: Final = {"ssh-mldsa44-ed25519"}
 
 
 def certificate_name(name: str) -> str:
     """Return the certificate form of the name of a key type or signature algorithm."""
+    if name in _BARE_CERTIFICATES:  # newer than the names with a version in them (OpenSSH 10.6)
+        return f"{name}-cert"
     return f"{name.removesuffix(_SUFFIX)}-cert-v01{_SUFFIX}"
 
 
@@ -30,15 +33,19 @@ _PLAIN_MODULES: Final = {
     "ecdsa-sha2-nistp256": "pyssh.keys.ecdsa",
     "ecdsa-sha2-nistp384": "pyssh.keys.ecdsa",
     "ecdsa-sha2-nistp521": "pyssh.keys.ecdsa",
+    "ssh-mldsa44-ed25519": "pyssh.keys.mldsa",
     "ssh-mldsa44-ed25519@openssh.com": "pyssh.keys.mldsa",
     "sk-ssh-ed25519@openssh.com": "pyssh.keys.security_key",
     "sk-ecdsa-sha2-nistp256@openssh.com": "pyssh.keys.security_key",
     "ssh-rsa": "pyssh.keys.rsa",
 }
 
-KEY_MODULES: Final[Mapping[str, str]] = _PLAIN_MODULES | {
-    certificate_name(name): "pyssh.keys.certificate" for name in _PLAIN_MODULES
-}
+CERTIFIED_TYPES: Final[Mapping[str, str]] = {certificate_name(name): name for name in _PLAIN_MODULES}
+"""The type of the certified key by the type of the certificate."""
+
+KEY_MODULES: Final[Mapping[str, str]] = _PLAIN_MODULES | dict.fromkeys(
+    CERTIFIED_TYPES, "pyssh.keys.certificate"
+)
 """The module of each key type, by the name inside the blob."""
 
 

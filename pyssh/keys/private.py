@@ -49,15 +49,16 @@ class PrivateKey(ABC):
 def generate_private_key(key_type: str, bits: int | None = None) -> PrivateKey:
     """Make a new key. `key_type` is ssh-keygen's short name: ed25519, ecdsa, rsa or mldsa44-ed25519.
 
-    Without `bits`, ecdsa keys get 256 and rsa keys 3072. `KeyFormatError` for other types and sizes.
+    mldsa44-ed25519@openssh.com makes a key that OpenSSH 10.4 and 10.5 understand (`mldsa`). Without `bits`,
+    ecdsa keys get 256 and rsa keys 3072. `KeyFormatError` for other types and sizes.
     """
     match key_type:
         case "ed25519":
             name = "ssh-ed25519"
         case "rsa":
             name = "ssh-rsa"
-        case "mldsa44-ed25519":
-            name = "ssh-mldsa44-ed25519@openssh.com"
+        case "mldsa44-ed25519" | "mldsa44-ed25519@openssh.com":
+            name = f"ssh-{key_type}"
         case "ecdsa":
             if bits is not None and bits not in _ECDSA_SIZES:
                 raise KeyFormatError(f"an ecdsa key has 256, 384 or 521 bits, not {bits}")

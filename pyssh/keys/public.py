@@ -49,8 +49,10 @@ class PublicKey(Record):
     trailer_size: ClassVar[int] = 0
     """Bytes that follow the signature's value inside a signature blob; security keys have some."""
 
-    is_security_key: ClassVar[bool] = False
-    """Whether the private half lives in a FIDO device, whose signatures carry flags (`security_key`)."""
+    @property
+    def is_security_key(self) -> bool:
+        """Whether the private half lives in a FIDO device, whose signatures carry flags (`security_key`)."""
+        return False
 
     @property
     def plain(self) -> "PublicKey":

@@ -49,11 +49,9 @@ _PLAIN: Final = (
             "ecdsa-sha2-nistp521",
         )
     ),
-    SignatureAlgorithm(
-        "ssh-mldsa44-ed25519@openssh.com",
-        "ssh-mldsa44-ed25519@openssh.com",
-        "ssh-mldsa44-ed25519@openssh.com",
-        "draft-miller-sshm-mldsa44-ed25519-composite-sigs",
+    *(
+        SignatureAlgorithm(name, name, name, "draft-miller-sshm-composite-sigs")
+        for name in ("ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519@openssh.com")
     ),
     *(
         SignatureAlgorithm(name, name, name, _U2F, verify_only=True)

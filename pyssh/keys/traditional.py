@@ -1,0 +1,46 @@
+"""PEM private keys from before OpenSSH's own format: PKCS#1, SEC 1 and PKCS#8, encrypted or not.
+
+Loaded for such files only (`modules`): `cryptography`'s serialization brings in every key type there is.
+"""
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from pyssh.errors import KeyFormatError, PassphraseError
+from pyssh.keys.ecdsa import EcdsaPrivate
+from pyssh.keys.ed25519 import Ed25519Private
+from pyssh.keys.private import PrivateKey
+from pyssh.keys.rsa import RsaPrivate
+
+__all__ = ["decode_private_key"]
+
+
+def decode_private_key(data: bytes, passphrase: bytes | None) -> PrivateKey:
+    """Decode a PEM private key. Errors are those of `openssh.decode_private_key`."""
+    encrypted = b"\nProc-Type: 4,ENCRYPTED" in data or data.startswith(b"-----BEGIN ENCRYPTED ")
+    if encrypted and not passphrase:
+        raise PassphraseError("the private key needs a passphrase")
+    try:
+        # without the test for primality, as in `rsa`, which then tests the rest
+        key = load_pem_private_key(
+            data, passphrase if encrypted else None, unsafe_skip_rsa_key_validation=True
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # OpenSSL tells a wrong passphrase from damaged data by the padding, which is to say hardly
+        if encrypted:
+            raise PassphraseError("wrong passphrase, or the private key file is damaged") from None
+        raise KeyFormatError("the private key file is damaged, or of an unknown kind") from None
+    match key:
+        case Ed25519PrivateKey():
+            return Ed25519Private(key)
+        case EllipticCurvePrivateKey():
+            return EcdsaPrivate(key)
+        case RSAPrivateKey():
+            numbers = key.private_numbers()
+            public = numbers.public_numbers
+            return RsaPrivate.from_numbers(public.e, public.n, numbers.d, numbers.p, numbers.q)
+        case _:
+            raise KeyFormatError("SSH has no keys of this type")
