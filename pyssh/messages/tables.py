@@ -1,12 +1,11 @@
 """Number to class, per context: 30-49 and 60-79 mean different things at different times."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from pyssh.messages import connection, kex, transport, userauth
 from pyssh.wire.message import Message
 
-MessageTable = Mapping[int, type[Message]]
+MessageTable = dict[int, type[Message]]
 
 
 def _table(*classes: type[Message]) -> MessageTable:
