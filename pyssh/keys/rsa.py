@@ -98,8 +98,8 @@ class RsaPrivate(PrivateKey):
             rsa.rsa_crt_iqmp(p, q),
             rsa.RSAPublicNumbers(e, n),
         )
-        # OpenSSL's own check tests p and q for primality, 0.2 to 0.5 s at each start; ssh does not
-        # do it either. What is left of it is above.
+        # OpenSSL's own check tests p and q for primality, 0.2 to 0.5 s at each start; ssh does not do it
+        # either. What is left of it is above.
         return cls(numbers.private_key(unsafe_skip_rsa_key_validation=True))
 
     def sign_value(self, algorithm: str, data: bytes) -> bytes:
