@@ -9,7 +9,6 @@ from typing import Self, TypeVar
 
 from pyssh.connection.keepalive import Keepalive
 from pyssh.connection.protocol import ConnectionProtocol
-from pyssh.connection.requests import KeepaliveRequest
 from pyssh.connection.state import ConnectionState
 from pyssh.errors import ConnectionLost, DisconnectReason, Disconnected, ProtocolError, SSHError, UsageError
 from pyssh.events import (
@@ -76,7 +75,7 @@ class Engine:
             can_send=transport.can_send,
             emit=self._emit,
         )
-        self._keepalive = Keepalive(self._options, self._probe)
+        self._keepalive = Keepalive(self._options, self.connection.send_keepalive)
 
     # --- the stream
 
@@ -167,9 +166,6 @@ class Engine:
             raise ProtocolError("the time to log in is over")
         if self.authenticated and not self._keepalive.tick(now, self.transport.packets_received):
             raise ConnectionLost("the peer no longer answers")
-
-    def _probe(self) -> None:
-        self.connection.global_request(KeepaliveRequest(), silent=True)
 
     def disconnect(
         self, reason: int = DisconnectReason.BY_APPLICATION, description: str = ""
