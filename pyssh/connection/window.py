@@ -1,0 +1,77 @@
+"""One direction's window arithmetic (RFC 4254 section 5.2).
+
+Attributes are public and plain: the route of channel data reads and writes them without a call for each.
+"""
+
+from typing import Final
+
+from pyssh.errors import ProtocolError, UsageError
+
+MAX_WINDOW: Final = 2**32 - 1
+
+# A peer that asks for data in crumbs makes us pay a packet for each: 64 KiB in packets of one byte block
+# everybody else for half a second. The smallest implementations known ask for 512 bytes
+MIN_PACKET_SIZE: Final = 64
+
+
+class ReceiveWindow:
+    """What the peer may send us.
+
+    `size` is what we gave at the start, `available` what is left of it, `unreturned` what the reader took
+    and the peer has not been told of. The rest waits for the reader.
+    """
+
+    __slots__ = ("available", "maximum_packet_size", "size", "unreturned")
+
+    def __init__(self, size: int, maximum_packet_size: int) -> None:
+        if not (0 < size <= MAX_WINDOW and 0 < maximum_packet_size <= MAX_WINDOW):
+            raise UsageError("window and packet size are numbers from 1 to 2**32 - 1")
+        self.size = size
+        self.available = size
+        self.unreturned = 0
+        self.maximum_packet_size = maximum_packet_size
+
+    @property
+    def held(self) -> int:
+        """Bytes received and not yet taken by the reader."""
+        return self.size - self.available - self.unreturned
+
+    def receive(self, length: int) -> None:
+        """Count data of the peer; `ProtocolError` if it is more than we allowed."""
+        if length > self.available or length > self.maximum_packet_size:
+            raise ProtocolError(
+                f"{length} bytes of data, where window and packet size allow "
+                f"{min(self.available, self.maximum_packet_size)}"
+            )
+        self.available -= length
+
+    def consume(self, length: int) -> int:
+        """Count what the reader took; return what to give back to the peer now, mostly 0.
+
+        It is given back when it makes half the window: smaller adjustments cost packets, later ones stall.
+        """
+        if not 0 <= length <= self.size - self.available - self.unreturned:
+            raise UsageError(f"{length} bytes consumed, {self.held} received")
+        self.unreturned += length
+        if self.unreturned * 2 < self.size:
+            return 0
+        credit = self.unreturned
+        self.unreturned = 0
+        self.available += credit
+        return credit
+
+
+class SendWindow:
+    """What we may send the peer. `maximum_packet_size` is the most data in one packet."""
+
+    __slots__ = ("available", "maximum_packet_size")
+
+    def __init__(self, available: int = 0, maximum_packet_size: int = 0) -> None:
+        self.available = available
+        self.maximum_packet_size = maximum_packet_size
+
+    def adjust(self, bytes_to_add: int) -> None:
+        """Count what the peer gives back; `ProtocolError` above 2**32 - 1."""
+        if self.available + bytes_to_add > MAX_WINDOW:
+            raise ProtocolError("a window above 2**32 - 1")
+        self.available += bytes_to_add
