@@ -139,5 +139,23 @@ CIPHERS: Final = Registry(
         # is two to four times as fast
         CipherSpec("aes256-gcm@openssh.com", "gcm", 32, 12, 16, "5647", is_aead=True),
         CipherSpec("aes128-gcm@openssh.com", "gcm", 16, 12, 16, "5647", is_aead=True),
+        CipherSpec(
+            "chacha20-poly1305@openssh.com",
+            "chacha",
+            64,
+            0,
+            8,
+            "OpenSSH PROTOCOL.chacha20poly1305",
+            is_aead=True,
+        ),
+        CipherSpec("aes256-ctr", "block_modes", 32, 16, 16, "4344"),
+        CipherSpec("aes192-ctr", "block_modes", 24, 16, 16, "4344"),
+        CipherSpec("aes128-ctr", "block_modes", 16, 16, 16, "4344"),
+        # CBC with a classic MAC lets an attacker learn bits of a block from how we react to a length that is
+        # none (CVE-2008-5161)
+        CipherSpec("aes256-cbc", "block_modes", 32, 16, 16, "4253", legacy=True),
+        CipherSpec("aes192-cbc", "block_modes", 24, 16, 16, "4253", legacy=True),
+        CipherSpec("aes128-cbc", "block_modes", 16, 16, 16, "4253", legacy=True),
+        CipherSpec("3des-cbc", "block_modes", 24, 8, 8, "4253", legacy=True),
     ),
 )

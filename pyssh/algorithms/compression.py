@@ -74,5 +74,16 @@ class CompressionSpec(Record):
 
 COMPRESSION: Final = Registry(
     "compression method",
-    (CompressionSpec("none", "", "4253"),),
+    (
+        CompressionSpec("none", "", "4253"),
+        # both are off: compression before encryption tells lengths (CRIME), and zlib parses before login
+        CompressionSpec(
+            "zlib@openssh.com",
+            "zlib_streams",
+            "draft-miller-secsh-compression-delayed",
+            delayed=True,
+            legacy=True,
+        ),
+        CompressionSpec("zlib", "zlib_streams", "4253", legacy=True),
+    ),
 )

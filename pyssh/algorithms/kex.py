@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Protocol, cast
 
 from pyssh.algorithms.modules import load
 from pyssh.algorithms.registry import Registry
-from pyssh.messages.tables import KEX_ECDH, MessageTable
+from pyssh.messages.tables import KEX_DH, KEX_DH_GEX, KEX_ECDH, MessageTable
 from pyssh.record import Record
 from pyssh.wire.message import Message
 
@@ -88,10 +88,24 @@ class KexSpec(Record):
         return cast(_KexModule, load(self.module)).server(self, random)
 
 
+_HYBRID: Final = "10042"
+_ECDH: Final = "5656"
+_MODP: Final = "8268"
+
 KEX: Final = Registry(
     "key exchange method",
     (
+        KexSpec("mlkem768x25519-sha256", "kex_hybrid", "x25519", "sha256", KEX_ECDH, _HYBRID),
+        KexSpec("mlkem768nistp256-sha256", "kex_hybrid", "nistp256", "sha256", KEX_ECDH, _HYBRID),
         KexSpec("curve25519-sha256", "kex_ecdh", "x25519", "sha256", KEX_ECDH, "8731"),
         KexSpec("curve25519-sha256@libssh.org", "kex_ecdh", "x25519", "sha256", KEX_ECDH, "8731"),
+        KexSpec("ecdh-sha2-nistp256", "kex_ecdh", "nistp256", "sha256", KEX_ECDH, _ECDH),
+        KexSpec("ecdh-sha2-nistp384", "kex_ecdh", "nistp384", "sha384", KEX_ECDH, _ECDH),
+        KexSpec("ecdh-sha2-nistp521", "kex_ecdh", "nistp521", "sha512", KEX_ECDH, _ECDH),
+        KexSpec("diffie-hellman-group-exchange-sha256", "kex_gex", "", "sha256", KEX_DH_GEX, "4419"),
+        KexSpec("diffie-hellman-group16-sha512", "kex_dh", "4096", "sha512", KEX_DH, _MODP),
+        KexSpec("diffie-hellman-group18-sha512", "kex_dh", "8192", "sha512", KEX_DH, _MODP),
+        KexSpec("diffie-hellman-group14-sha256", "kex_dh", "2048", "sha256", KEX_DH, _MODP),
+        KexSpec("diffie-hellman-group14-sha1", "kex_dh", "2048", "sha1", KEX_DH, "4253", legacy=True),
     ),
 )

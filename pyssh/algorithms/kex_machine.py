@@ -15,6 +15,7 @@ class KexState(Enum):
 
     NEW = auto()
     REQUEST_SENT = auto()
+    GROUP_CHOSEN = auto()
     GROUP_SENT = auto()
     INIT_SENT = auto()
     AGREED = auto()
