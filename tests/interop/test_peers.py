@@ -53,3 +53,8 @@ def test_plink_logs_into_openssh() -> None:
         listed = output([str(peers.NEWEST.path("ssh-keygen")), "-l", "-f", str(running.host_keys[0])])
         command = peers.plink_command(running.port, running.identity, listed.split()[1], "echo", "hello")
         assert output(command) == "hello\n"
+
+
+def test_openssh_logs_into_asyncssh() -> None:
+    with peers.asyncssh_server(encryption_algs=["aes128-ctr"]) as running:
+        assert output(peers.ssh_command(running.port, running.identity, "echo", "hello")) == "hello\n"

@@ -7,11 +7,13 @@ is skipped with the reason, in CI it fails.
 import contextlib
 import functools
 import importlib.util
+import json
 import os
 import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -268,6 +270,33 @@ def dropbear_server(*options: str, host_key: str = "ed25519") -> Iterator[Server
         running = RunningProcess([*before, *command], "Not backgrounding")
         with contextlib.closing(running):
             yield Server(port, account.name, identity, (public,), running)
+
+
+@contextlib.contextmanager
+def asyncssh_server(
+    *, host_keys: Sequence[str | Path] = ("ed25519",), password: str = "guest", **settings: object
+) -> Iterator[Server]:
+    """AsyncSSH, which takes any user with `Server.identity`, `password`, or that as answer to its question.
+
+    `settings` are those of `asyncssh.listen` that JSON can express, as `encryption_algs=["aes128-cbc"]`.
+    """
+    require(ASYNCSSH)
+    with _server_folder() as folder:
+        identity = make_key(folder / "identity")
+        keys = [key if isinstance(key, Path) else make_key(folder / f"host_{key}", key) for key in host_keys]
+        port = free_port()
+        fixed = {
+            "host": LOOPBACK,
+            "port": port,
+            "password": password,
+            "server_host_keys": [str(key) for key in keys],
+            "authorized_client_keys": str(identity.with_suffix(".pub")),
+        }
+        program = Path(__file__).with_name("asyncssh_process.py")
+        running = RunningProcess([sys.executable, program, json.dumps(fixed | settings)], "listening on ")
+        public = tuple(key.with_name(f"{key.name}.pub") for key in keys)
+        with contextlib.closing(running):
+            yield Server(port, current_user(), identity, public, running)
 
 
 def _run(*command: str | Path) -> str:
