@@ -45,6 +45,7 @@ DEFAULT_ROUNDS: Final = 24
 """ssh-keygen's since OpenSSH 9.5."""
 
 _CLEAR_BLOCK_SIZE: Final = 8
+_PADDING: Final = bytes(range(1, 256))
 
 
 class _Container(Struct):
@@ -167,7 +168,7 @@ def _decrypt(container: _Container, passphrase: bytes | None) -> bytes:
 
 
 def _check_section(clear: bytes, block_size: int, problem: KeyFormatError) -> None:
-    """Raise `problem` unless the section begins with twice the same number, which is what it does so for."""
+    """Raise `problem` unless the section begins with twice the same number, as one in clear does."""
     if len(clear) < 8 or len(clear) % block_size or clear[:4] != clear[4:8]:
         raise problem
 
@@ -182,7 +183,7 @@ def _decode_private(clear: bytes, public: PublicKey) -> tuple[PrivateKey, str]:
     padding = take_rest(reader)
     if private.key != public:
         raise KeyFormatError("the private key file holds two different keys")
-    if padding != bytes(range(1, len(padding) + 1)):
+    if padding != _PADDING[: len(padding)]:
         raise KeyFormatError("the private key file is damaged: wrong padding")
     return private, comment.decode(errors="replace")
 
@@ -193,5 +194,5 @@ def _encode_private(key: PrivateKey, comment: str, block_size: int) -> bytes:
     put_text(out, key.key.key_type)
     key.put_private(out)
     put_text(out, comment)
-    out += bytes(range(1, -len(out) % block_size + 1))
+    out += _PADDING[: -len(out) % block_size]
     return bytes(out)

@@ -147,6 +147,17 @@ def test_no_signature_makes_verification_fail_with_an_exception(key: PublicKey, 
         assert not key.verify(algorithm, strings(algorithm, value), DATA)
 
 
+def test_a_key_of_no_type_verifies_nothing() -> None:
+    with pytest.raises(NotImplementedError):
+        PublicKey("none", strings("none"), 0, ("none",)).verify("none", strings("none", b""), DATA)
+
+
+def test_types_that_cannot_be_made() -> None:
+    for name in ("dsa", "ssh-ed25519", "ed25519-sk", ""):
+        with pytest.raises(KeyFormatError, match="cannot be made"):
+            generate_private_key(name)
+
+
 def test_fingerprints() -> None:
     key, _ = parse_public_line(
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
