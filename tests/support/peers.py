@@ -161,7 +161,7 @@ def current_user() -> str:
 
 def make_key(path: Path, kind: str = "ed25519", *options: str, passphrase: str = "") -> Path:
     """Makes a key pair with the newest ssh-keygen and returns the private key's path."""
-    keygen = NEWEST if NEWEST.missing() is None else DISTRIBUTION
+    keygen = NEWEST if NEWEST.missing() is None else require(DISTRIBUTION)
     options = (*options, "-C", "test", "-f", str(path))
     command: list[str | Path] = [keygen.path("ssh-keygen"), "-q", "-t", kind, "-N", passphrase, *options]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
