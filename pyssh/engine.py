@@ -143,7 +143,7 @@ class Engine:
             case _:
                 if self._userauth is None:
                     raise UsageError("that question is not open")
-                self._userauth.answer(question, answer)
+                self._userauth.answer(question, answer)  # type: ignore[arg-type]  # as above
         if question.blocking:
             self._work()
 
@@ -233,6 +233,7 @@ class Engine:
             self.connection.export_state().encode(),
         )
         self._ended = True
+        self.transport.end()
         return state.encode()
 
     @classmethod

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from pyssh.errors import DisconnectReason, NegotiationError
@@ -7,8 +9,8 @@ from pyssh.transport.negotiation import negotiate
 GCM, CTR = "aes256-gcm@openssh.com", "aes256-ctr"
 
 
-def kexinit(**changes: object) -> KexInit:
-    names: dict[str, object] = {
+def kexinit(**changes: Any) -> KexInit:
+    names: dict[str, Any] = {
         "cookie": bytes(16),
         "kex_algorithms": ("curve25519-sha256", "ecdh-sha2-nistp256"),
         "server_host_key_algorithms": ("ssh-ed25519", "rsa-sha2-512"),
