@@ -73,9 +73,12 @@ class UserauthSuccess(Message):
 
 @message(SSH_MSG_USERAUTH_BANNER)
 class UserauthBanner(Message):
-    """Text for the user (RFC 4252 section 5.4)."""
+    """Text for the user (RFC 4252 section 5.4).
 
-    message: Text
+    Said to be UTF-8; servers send what their file holds, and a bad banner is no reason to end a connection.
+    """
+
+    message: String
     language_tag: Text
 
 

@@ -42,7 +42,6 @@ from pyssh.record import Record
 from pyssh.userauth.methods import (
     METHODS,
     REPLY_NUMBER,
-    Identity,
     Reply,
     choose_algorithm,
     decode_prompts,
@@ -129,7 +128,7 @@ class ClientAuthentication:
     """Authenticates `options.user` to one server.
 
     `session_identifier` and `host_key` are those of the first key exchange, `extensions` the server's
-    EXT_INFO so far. Questions come one at a time. With `restored` the user is in already.
+    EXT_INFO so far. Questions come one at a time.
     """
 
     def __init__(
@@ -141,7 +140,6 @@ class ClientAuthentication:
         extensions: Mapping[str, bytes],
         send: Callable[[Message], None],
         emit: Callable[[AnyEvent], None],
-        restored: Identity | None = None,
     ) -> None:
         self._options = options
         self._session_identifier = session_identifier
@@ -149,8 +147,8 @@ class ClientAuthentication:
         self._extensions = extensions
         self._send = send
         self._emit = emit
-        self._state = State.NEW if restored is None else State.SUCCEEDED
-        self._identity = restored or Identity(options.user, "none")
+        self._state = State.NEW
+        self._method = ""
         self._question: _Question | None = None
         self._trying: _Trying | None = None
         self._signing = b""
@@ -177,14 +175,12 @@ class ClientAuthentication:
     @property
     def user(self) -> str:
         """Who asks to be let in."""
-        return self._identity.user
+        return self._options.user
 
     @property
-    def identity(self) -> Identity:
-        """Who got in and how, for `restored`; `UsageError` before that."""
-        if not self.succeeded:
-            raise UsageError("not authenticated yet")
-        return self._identity
+    def method(self) -> str:
+        """The method that let the user in; empty before."""
+        return self._method
 
     def update_extensions(self, extensions: Mapping[str, bytes]) -> None:
         """Take the server's EXT_INFO; a second one may come just before success (RFC 8308 section 2.4)."""
@@ -254,7 +250,7 @@ class ClientAuthentication:
         self._banner_bytes += size
         if self._banner_bytes > self._options.limits.banner_size:
             raise ProtocolError("too much banner")
-        self._emit(BannerReceived(message.message))
+        self._emit(BannerReceived(message.message.decode("utf-8", "replace")))
         return self._state
 
     def _receive_failure(self, message: UserauthFailure) -> State:
@@ -268,9 +264,8 @@ class ClientAuthentication:
         return self._choose(partial_success=message.partial_success)
 
     def _receive_success(self) -> State:
-        method = "none" if self._trying is None else self._trying.used.method
-        self._identity = Identity(self.user, method)
-        self._emit(Authenticated(self.user, method))
+        self._method = "none" if self._trying is None else self._trying.used.method
+        self._emit(Authenticated(self.user, self._method))
         return State.SUCCEEDED
 
     def _receive_pk_ok(self, message: UserauthPkOk, credential: Credential) -> State:

@@ -39,14 +39,12 @@ from pyssh.messages.userauth import (
 from pyssh.options import Limits, Options
 from pyssh.record import Record
 from pyssh.userauth.signed_data import HOSTBOUND_METHOD, PUBLICKEY_METHOD, signature_request, signed_data
-from pyssh.wire.message import Struct
-from pyssh.wire.types import Reader, Text, put_string, take_byte, take_string, take_uint32
+from pyssh.wire.types import Reader, put_string, take_string
 
 __all__ = [
     "METHODS",
     "REPLY_NUMBER",
     "AttemptRejectedError",
-    "Identity",
     "Method",
     "Reply",
     "Session",
@@ -63,13 +61,6 @@ Reply = UserauthPkOk | UserauthPasswdChangereq | UserauthInfoRequest
 
 REPLY_NUMBER: Final = SSH_MSG_USERAUTH_PK_OK
 """The number that all the replies share (RFC 4252 section 6)."""
-
-
-class Identity(Struct):
-    """Who got in, and by which method last: all that outlives authentication."""
-
-    user: Text
-    method: Text
 
 
 class Session(Record):
@@ -218,7 +209,8 @@ def choose_algorithm(credential: PublicKeyCredential, options: Options, server_s
 def _format_of(algorithm: str) -> str:
     """Return the signature format: servers list that of a certificate's algorithm, not the algorithm."""
     known = signature_algorithm(algorithm)
-    return algorithm if known is None else known.signature_format
+    assert known is not None  # the options hold known names only
+    return known.signature_format
 
 
 def _acceptable_key(fields: PublicKeyFields, options: Options) -> PublicKey:
@@ -239,13 +231,13 @@ def _acceptable_key(fields: PublicKeyFields, options: Options) -> PublicKey:
 
 
 def _device_claims(key: PublicKey, signature: bytes) -> tuple[int, int]:
-    """Return flags and counter of a verified signature (OpenSSH's PROTOCOL.u2f); zeros without a device."""
+    """Return flags and counter, the last five bytes of a signature that was verified; zeros without a device.
+
+    OpenSSH's PROTOCOL.u2f.
+    """
     if not key.plain.is_security_key:
         return 0, 0
-    reader = Reader(signature)
-    take_string(reader)
-    take_string(reader)
-    return take_byte(reader), take_uint32(reader)
+    return signature[-5], int.from_bytes(signature[-4:], "big")
 
 
 # --- password

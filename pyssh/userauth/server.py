@@ -43,7 +43,6 @@ from pyssh.options import ServerOptions
 from pyssh.userauth.methods import (
     METHODS,
     AttemptRejectedError,
-    Identity,
     Session,
     decode_responses,
     encode_prompts,
@@ -108,8 +107,7 @@ class ServerAuthentication:
     the connection; everything else starts afresh when the client changes its user name, so an owner that
     wants several methods must keep what it already granted by user name.
 
-    `started` is the owner's clock when the connection began; without it the grace time starts with the first
-    `tick`. With `restored` the user is in already.
+    Of all this only `user` and `method` outlive success. How long it may take is the engine's to watch.
     """
 
     def __init__(
@@ -121,23 +119,21 @@ class ServerAuthentication:
         extensions: Mapping[str, bytes],
         send: Callable[[Message], None],
         emit: Callable[[AnyEvent], None],
-        started: float | None = None,
-        restored: Identity | None = None,
     ) -> None:
         self._options = options
         self._session = Session(options, session_identifier, host_key)
         self._send = send
         self._emit = emit
-        self._started = started
-        self._state = State.SERVICE if restored is None else State.SUCCEEDED
-        self._identity = restored or Identity("", "")
+        self._state = State.SERVICE
+        self._user: str | None = None
+        self._method = ""
         self._methods = options.methods
         self._banner = options.banner
         self._none_is_free = True
         self._requests = 0
         self._prompts_asked = 0
         self._question: AuthenticationRequested | None = None
-        self.extensions = extensions
+        self.extensions: Final = extensions
         self.attempts = 0
 
     @property
@@ -158,35 +154,12 @@ class ServerAuthentication:
     @property
     def user(self) -> str:
         """The user name of the latest request; empty before the first."""
-        return self._identity.user
+        return self._user or ""
 
     @property
-    def identity(self) -> Identity:
-        """Who got in and how, for `restored`; `UsageError` before somebody did."""
-        if not self.succeeded:
-            raise UsageError("nobody is authenticated yet")
-        return self._identity
-
-    def update_extensions(self, extensions: Mapping[str, bytes]) -> None:
-        """Take the client's EXT_INFO, which may come at any time before success (RFC 8308 section 2.4)."""
-        self.extensions = extensions
-
-    # --- time
-
-    def deadline(self) -> float | None:
-        """When `tick` wants to be called: at the end of the grace time, or at once to start its clock."""
-        grace = self._options.login_grace_seconds
-        if self.succeeded or grace == 0:
-            return None
-        return 0.0 if self._started is None else self._started + grace
-
-    def tick(self, now: float) -> None:
-        """Raise `ProtocolError` when the grace time is over. Also while a question is open."""
-        if self._started is None:
-            self._started = now
-        deadline = self.deadline()
-        if deadline is not None and now >= deadline:
-            raise ProtocolError("Timeout before authentication", DisconnectReason.BY_APPLICATION)
+    def method(self) -> str:
+        """The method that let the user in; empty before."""
+        return self._method
 
     # --- from the client
 
@@ -239,7 +212,7 @@ class ServerAuthentication:
             return State.CLOSED
         self._take_user(message)
         if self._banner:
-            self._send(UserauthBanner(self._banner, ""))
+            self._send(UserauthBanner(self._banner.encode(), ""))
             self._banner = ""
         method = METHODS.get(message.method_name)
         if method is None or not self._may_try(method.name):
@@ -257,8 +230,8 @@ class ServerAuthentication:
         # a NUL would end the name early in some look-ups and not in others
         if len(user.encode()) > self._options.limits.user_name_size or "\0" in user:
             raise ProtocolError("illegal user name", DisconnectReason.ILLEGAL_USER_NAME)
-        if user != self._identity.user:
-            self._identity = Identity(user, "")
+        if user != self._user:
+            self._user = user
             self._methods = self._options.methods
 
     def _may_try(self, name: str) -> bool:
@@ -328,7 +301,7 @@ class ServerAuthentication:
         """Show a text to the user; `UsageError` unless authentication is going on."""
         if self._state in {State.SERVICE, State.SUCCEEDED, State.CLOSED}:
             raise UsageError("a banner belongs between the first request and success")
-        self._send(UserauthBanner(text, ""))
+        self._send(UserauthBanner(text.encode(), ""))
 
     def _accept(self, attempt: Attempt) -> State:
         if attempt.method not in self._methods:
@@ -336,7 +309,7 @@ class ServerAuthentication:
         if isinstance(attempt, PublicKeyAttempt) and not attempt.signed:
             self._send(UserauthPkOk(attempt.algorithm, attempt.key.blob))
             return State.READY
-        self._identity = Identity(self.user, attempt.method)
+        self._method = attempt.method
         self._send(UserauthSuccess())
         self._emit(Authenticated(self.user, attempt.method))
         return State.SUCCEEDED

@@ -31,7 +31,6 @@ from pyssh.events import (
     SignatureNeeded,
     Verdict,
 )
-from pyssh.userauth.methods import Identity
 from tests.unit.userauth.joined import (
     HOSTBOUND,
     OTHER_KEY,
@@ -71,7 +70,8 @@ def test_a_key_is_probed_then_proved(extensions: dict[str, bytes]) -> None:
         Authenticated,
     ]
     assert pair.client_events[-1] == pair.server_events[-1] == Authenticated("alice", "publickey")
-    assert pair.client.identity == pair.server.identity == Identity("alice", "publickey")
+    for side in (pair.client, pair.server):
+        assert (side.user, side.method) == ("alice", "publickey")
     data = pair.client_got(SignatureNeeded)[0].data
     assert data[4:36] == SESSION
     assert (b"publickey-hostbound-v00@openssh.com" in data) is bool(extensions)
@@ -210,7 +210,7 @@ def test_several_methods_in_turn() -> None:
     refused = pair.client_got(CredentialRefused)
     assert [event.reason for event in refused] == ["the server does not offer publickey now", ""]
     assert pair.server.attempts == 1
-    assert pair.server.identity == Identity("alice", "password")
+    assert pair.client.method == pair.server.method == "password"
 
 
 def test_partial_success_to_a_probe_is_pk_ok() -> None:
