@@ -1,6 +1,6 @@
 """Compression of payloads (RFC 4253 section 6.2; zlib@openssh.com starts after authentication)."""
 
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from pyssh.algorithms.modules import load
 from pyssh.algorithms.registry import Registry
@@ -45,13 +45,6 @@ class NoCompression:
         return bytes(payload)
 
 
-class _CompressionModule(Protocol):
-    """What the module of a compression method offers."""
-
-    def compressor(self) -> Compressor: ...
-    def decompressor(self, limit: int) -> Decompressor: ...
-
-
 class CompressionSpec(Record):
     """One method. A `delayed` one begins when the user is in; `module` computes it ("" for none)."""
 
@@ -63,13 +56,17 @@ class CompressionSpec(Record):
 
     def compressor(self) -> Compressor:
         """Return a fresh stream."""
-        return cast(_CompressionModule, load(self.module)).compressor() if self.module else NoCompression()
+        if not self.module:
+            return NoCompression()
+        compressor: Compressor = load(self.module).compressor()
+        return compressor
 
     def decompressor(self, limit: int) -> Decompressor:
         """Return a fresh stream that makes at most `limit` bytes of one payload."""
         if not self.module:
             return NoCompression()
-        return cast(_CompressionModule, load(self.module)).decompressor(limit)
+        decompressor: Decompressor = load(self.module).decompressor(limit)
+        return decompressor
 
 
 COMPRESSION: Final = Registry(

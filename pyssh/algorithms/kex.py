@@ -5,7 +5,7 @@ all methods have in common: host keys, the exchange hash, and the signature.
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Final, Protocol, cast
+from typing import ClassVar, Final, Protocol
 
 from pyssh.algorithms.modules import load
 from pyssh.algorithms.registry import Registry
@@ -58,13 +58,6 @@ class KexServer(Protocol):
         """Return the last message."""
 
 
-class _KexModule(Protocol):
-    """What the module of a family offers."""
-
-    def client(self, spec: "KexSpec", random: Random) -> KexClient: ...
-    def server(self, spec: "KexSpec", random: Random) -> KexServer: ...
-
-
 class KexSpec(Record):
     """One method. `hash_name` is as `hashlib` has it; `module` is the family that computes it.
 
@@ -81,11 +74,13 @@ class KexSpec(Record):
 
     def client(self, random: Random) -> KexClient:
         """Return the client's side of a new exchange."""
-        return cast(_KexModule, load(self.module)).client(self, random)
+        client: KexClient = load(self.module).client(self, random)
+        return client
 
     def server(self, random: Random) -> KexServer:
         """Return the server's side of a new exchange."""
-        return cast(_KexModule, load(self.module)).server(self, random)
+        server: KexServer = load(self.module).server(self, random)
+        return server
 
 
 _HYBRID: Final = "10042"

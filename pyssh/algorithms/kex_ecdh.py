@@ -4,7 +4,7 @@ The machines of `client` and `server` also serve the hybrid methods, whose messa
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from pyssh.algorithms.kex import KexReply, KexResult
 from pyssh.algorithms.kex_machine import KexMachine, KexState, Rules
@@ -47,13 +47,8 @@ ServerShare = Callable[[bytes], tuple[bytes, bytes]]
 
 def curve_key(curve: str, random: "Random") -> CurveKey:
     """Return a new key pair. Each kind of curve is a module, for the start-up time of the one in use."""
-    return cast(_CurveModule, load("x25519" if curve == "x25519" else "nist_curves")).curve_key(curve, random)
-
-
-class _CurveModule(Protocol):
-    """What the module of a kind of curve offers."""
-
-    def curve_key(self, curve: str, random: "Random") -> CurveKey: ...
+    key: CurveKey = load("x25519" if curve == "x25519" else "nist_curves").curve_key(curve, random)
+    return key
 
 
 def _encode_secret(secret: bytes) -> bytes:

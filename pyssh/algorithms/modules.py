@@ -5,10 +5,14 @@ cipher and one exchange method of the thirty that it offers.
 """
 
 from importlib import import_module
+from types import ModuleType
 
 __all__ = ["load"]
 
 
-def load(module: str) -> object:
-    """Import a module of this package by its last name."""
+def load(module: str) -> ModuleType:
+    """Import a module of this package by its last name.
+
+    What a family's module offers is said where it is called: `CipherSpec`, `CompressionSpec`, `KexSpec`.
+    """
     return import_module(f"pyssh.algorithms.{module}")

@@ -180,6 +180,79 @@ def test_nist_gcm_ciphertext(name: str, ciphertext: str) -> None:
     assert frame[4:20].hex() == ciphertext
 
 
+# NIST SP 800-38A sections F.2 and F.5 (first blocks), and the example of SP 800-67 revision 1 for 3DES, whose
+# first block is the same in CBC mode under a zero IV
+_AES_KEYS = {
+    "aes128": "2b7e151628aed2a6abf7158809cf4f3c",
+    "aes192": "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+    "aes256": "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+}
+_AES_PLAINTEXT = "6bc1bee22e409f96e93d7e117393172a"
+
+
+@pytest.mark.parametrize(
+    ("name", "ciphertext"),
+    [
+        ("aes128-ctr", "874d6191b620e3261bef6864990db6ce"),
+        ("aes192-ctr", "1abc932417521ca24f2b0459fe7e6e0b"),
+        ("aes256-ctr", "601ec313775789a5b7a7f504bbf3d228"),
+        ("aes128-cbc", "7649abac8119b246cee98e9b12e9197d"),
+        ("aes192-cbc", "4f021db243bc633d7178183a9fa071e8"),
+        ("aes256-cbc", "f58c4c04d6e5f1ba779eabfb5f7bfbd6"),
+    ],
+)
+def test_nist_aes_modes(name: str, ciphertext: str) -> None:
+    iv = bytes(range(0xF0, 0x100)) if name.endswith("ctr") else bytes(range(16))
+    mac = MACS["hmac-sha2-256-etm@openssh.com"].keyed(bytes(32))
+    sealer = CIPHERS[name].sealer(bytes.fromhex(_AES_KEYS[name[:6]]), iv, mac)
+    frame = bytearray((16).to_bytes(4, "big") + bytes.fromhex(_AES_PLAINTEXT) + bytes(32))
+    sealer.seal(frame, 0)
+    assert frame[4:20].hex() == ciphertext
+
+
+def test_nist_3des() -> None:
+    key = bytes.fromhex("0123456789abcdef23456789abcdef01456789abcdef0123")
+    mac = MACS["hmac-sha1-etm@openssh.com"].keyed(bytes(20))
+    sealer = CIPHERS["3des-cbc"].sealer(key, bytes(8), mac)
+    frame = bytearray((8).to_bytes(4, "big") + b"The qufc" + bytes(20))
+    sealer.seal(frame, 0)
+    assert frame[4:12].hex() == "a826fd8ce53b855f"
+
+
+def test_the_worked_example_of_chacha20_poly1305() -> None:
+    """draft-ietf-sshm-chacha20-poly1305, appendix A."""
+    spec = CIPHERS["chacha20-poly1305@openssh.com"]
+    key = bytes.fromhex(
+        "8bbff6855fc102338c373e73aac0c914f076a905b2444a32eecaffeae22becc5"
+        "e9b7a7a5825a8249346ec1c28301cf394543fc7569887d76e168f37562ac0740"
+    )
+    plain = bytes.fromhex("065e00000000000000384c") + (
+        b"orem ipsum dolor sit amet, consectetur adipisicing elit" + bytes.fromhex("4e43e804dc6c")
+    )
+    frame = bytearray((72).to_bytes(4, "big") + plain + bytes(16))
+    spec.sealer(key, b"", None).seal(frame, 7)
+    assert frame.hex() == (
+        "2c3ecce4"
+        "a5bc05895bf07a7ba956b6c68829ac7c83b780b7000ecde745afc705bbc378ce"
+        "03a280236b87b53bed5839662302b164b6286a48cd1e097138e3cb909b8b2b82"
+        "9dd18d2a35ff82d9"
+        "95349e855bf02c298ef775f2d1a7e8b8"
+    )
+    opener = spec.opener(key, b"", None)
+    assert opener.length(bytes(frame[:4]), 7) == 72
+    assert opener.open(bytes(frame), 7) == plain
+
+
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if suite[1]], ids=_suite_name)
+def test_a_packet_that_is_no_multiple_of_the_block_is_refused(suite: Suite) -> None:
+    ends = _Ends(suite)
+    frame = frame_for(ends.sealer, b"payload")
+    ends.sealer.seal(frame, 0)
+    ends.opener.length(memoryview(frame)[: ends.opener.first_size], 0)
+    with pytest.raises(IntegrityError):
+        ends.opener.open(bytes(frame[:-1]), 0)
+
+
 def test_none_passes_packets_through() -> None:
     sealer, opener = NoneSealer(), NoneOpener()
     frame = frame_for(sealer, b"payload")
