@@ -1,0 +1,1 @@
+"""The commands: the one layer that knows terminals, accounts and policy."""

@@ -1,0 +1,23 @@
+"""The table of subcommands. Each module has `main(arguments) -> int`; it is imported when called for."""
+
+from typing import Final, NamedTuple
+
+__all__ = ["COMMANDS", "DEFAULT", "Command"]
+
+
+class Command(NamedTuple):
+    """One subcommand: where it lives, and its line in the help."""
+
+    module: str
+    help: str
+
+
+DEFAULT: Final = "connect"
+"""What `pyssh` does when its first argument names no subcommand."""
+
+COMMANDS: Final = {
+    "connect": Command("pyssh_cli.commands.connect", "log in to a host, or run a command on it"),
+    "forward": Command("pyssh_cli.commands.forward", "keep port forwardings up, with a live view"),
+    "keygen": Command("pyssh_cli.commands.keygen", "make, convert and show keys; edit known_hosts"),
+    "serve": Command("pyssh_cli.commands.serve", "be a server (also as pyssh-server)"),
+}

@@ -1,0 +1,91 @@
+"""The entry points: `pyssh` with its subcommands, and `pyssh-server`.
+
+Start-up time counts, so this imports one command's module and nothing else.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from pyssh.about import SOFTWARE_VERSION, VERSION
+from pyssh_cli import exit_codes
+from pyssh_cli.commands import COMMANDS, DEFAULT
+
+__all__ = ["main", "run", "server_main"]
+
+_SERVER: Final = "serve"
+
+
+def main() -> NoReturn:
+    """`pyssh`, with the arguments of the process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def server_main() -> NoReturn:
+    """`pyssh-server`, with the arguments of the process."""
+    sys.exit(run([_SERVER, *sys.argv[1:]], program="pyssh-server"))
+
+
+def run(arguments: Sequence[str], program: str = "pyssh") -> int:
+    """Run the subcommand that the first argument names, or `connect`; return the exit code.
+
+    `--debug` before everything else shows the traceback of a failure that nobody foresaw.
+    """
+    words = list(arguments)
+    if words == ["--help"]:
+        print(_help())
+        return exit_codes.OK
+    name = words.pop(0) if words and words[0] in COMMANDS else DEFAULT
+    debug = words[:1] == ["--debug"]
+    if debug:
+        del words[0]
+    if words in (["-V"], ["--version"]):
+        _print_version(words[0], program)
+        return exit_codes.OK
+    failed = exit_codes.SSH_FAILED if name == DEFAULT else exit_codes.FAILED
+    try:
+        code: int = importlib.import_module(COMMANDS[name].module).main(words)
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has gone, and Python's last flush must not fail as well
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return failed
+    except Exception as error:
+        if debug:
+            raise
+        print(f"{program}: {_in_one_line(error)}; --debug in front shows where", file=sys.stderr)
+        return failed
+    return code
+
+
+def _in_one_line(error: Exception) -> str:
+    from pyssh_config.errors import escape  # noqa: PLC0415  # not needed when all is well
+
+    return f"unforeseen {type(error).__name__}: {escape(str(error))}"
+
+
+def _print_version(flag: str, program: str) -> None:
+    if flag == "-V":
+        # where and how ssh says it: scripts look for it there
+        print(f"{SOFTWARE_VERSION}, Python {sys.version.split()[0]}", file=sys.stderr)
+    else:
+        print(program, VERSION)
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: pyssh [option ...] [user@]host [command ...]",
+            "       pyssh subcommand ...",
+            "",
+            "An SSH client. Subcommands:",
+            *lines,
+            "",
+            "Without a subcommand it is connect. `pyssh connect --help` and so on say more.",
+        ]
+    )
