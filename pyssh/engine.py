@@ -49,7 +49,8 @@ class EngineState(Struct):
 class Engine:
     """What both roles share. Use `ClientEngine` or `ServerEngine`.
 
-    After an `Ended` event nothing is received any more, and `data_to_send` is the only legal call.
+    After an `Ended` event nothing is received any more, and `data_to_send` is the only legal call. `user` is
+    the name logged in with, once `authenticated` is true.
     """
 
     is_client: bool
@@ -62,6 +63,7 @@ class Engine:
         self._login_deadline: float | None = None
         self._userauth: ClientAuthentication | ServerAuthentication | None = None
         self.user = ""
+        self.authenticated = False
         self.transport = TransportProtocol(options, is_client=self.is_client, emit=self._emit)
         self._build_connection()
 
@@ -97,11 +99,6 @@ class Engine:
     def wants_data(self) -> bool:
         """Whether more bytes would be worked off; false while a blocking question is open."""
         return not self._ended and not self._parked
-
-    @property
-    def authenticated(self) -> bool:
-        """Whether the user is in."""
-        return bool(self.user)
 
     @property
     def _parked(self) -> bool:
@@ -211,6 +208,7 @@ class Engine:
                     self._userauth.update_extensions(extensions)
             case Authenticated(user):
                 self.user = user
+                self.authenticated = True
                 self.transport.authenticated()
 
     def _start_userauth(self, keys: KeysExchanged) -> ClientAuthentication | ServerAuthentication:
@@ -244,6 +242,7 @@ class Engine:
         engine = cls(options)
         engine._events.clear()
         engine.user = state.user
+        engine.authenticated = True
         engine.transport = TransportProtocol.restore(
             options, TransportState.decode(state.transport), is_client=cls.is_client, emit=engine._emit
         )

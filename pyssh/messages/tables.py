@@ -1,4 +1,4 @@
-"""Number to class, per context: 30-49 and 60-79 mean different things at different times."""
+"""Number to class, per context: 30-49 mean different things at different times."""
 
 from typing import Final
 
@@ -36,10 +36,6 @@ USERAUTH: Final = _table(
     userauth.UserauthSuccess,
     userauth.UserauthBanner,
 )
-USERAUTH_PUBLICKEY: Final = _table(userauth.UserauthPkOk)
-USERAUTH_PASSWORD: Final = _table(userauth.UserauthPasswdChangereq)
-USERAUTH_KEYBOARD_INTERACTIVE: Final = _table(userauth.UserauthInfoRequest, userauth.UserauthInfoResponse)
-
 CONNECTION: Final = _table(
     connection.GlobalRequest,
     connection.RequestSuccess,
