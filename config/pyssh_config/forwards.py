@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from pyssh.record import Record
 
 from .errors import ConfigError, escape
-from .values import Arguments, all_words, one_word, parse_port
+from .values import Arguments, Parser, all_words, one_word, parse_port
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}|\$\{")
 _HOST_LENGTH = 1024  # NI_MAXHOST, with its final NUL
@@ -163,14 +163,24 @@ def _check_lengths(forward: Forward) -> None:
             raise ConfigError("the host name is too long")
 
 
-def forward(arguments: Arguments, *, remote: bool, environ: Mapping[str, str]) -> Forward:
-    """Parse `LocalForward` or `RemoteForward`: listener and target (`RemoteForward` alone is SOCKS)."""
-    words = all_words(arguments)
-    if len(words) > 2:
-        raise ConfigError(f'a listener and a target are allowed, and "{escape(words[2])}" follows them')
-    if len(words) == 1 and not remote:
-        raise ConfigError("the target is missing; write for example: 8080 localhost:80")
-    return parse_forward(":".join(words), remote=remote, dynamic=remote and len(words) == 1, environ=environ)
+def forward(*, remote: bool) -> Parser[Forward]:
+    """Make the parser of `LocalForward` or `RemoteForward` (whose listener alone means SOCKS)."""
+
+    def parse(arguments: Arguments) -> Forward:
+        words = all_words(arguments)
+        if len(words) > 2:
+            raise ConfigError(f'a listener and a target are allowed, and "{escape(words[2])}" follows them')
+        if len(words) == 1 and not remote:
+            raise ConfigError("the target is missing; write for example: 8080 localhost:80")
+        is_dynamic = len(words) == 1
+        return parse_forward(":".join(words), remote=remote, dynamic=is_dynamic, environ=arguments.environ)
+
+    return parse
+
+
+def dynamic_forward(arguments: Arguments) -> Forward:
+    """Parse `DynamicForward`."""
+    return parse_forward(one_word(arguments), dynamic=True, environ=arguments.environ)
 
 
 class Destination(Record):
@@ -301,11 +311,15 @@ def parse_permit(text: str, *, listen: bool = False) -> HostPattern:
     return HostPattern(host, 0 if port == "*" else parse_port(port))
 
 
-def permits(arguments: Arguments, *, listen: bool) -> tuple[HostPattern, ...] | None:
-    """Parse `PermitOpen` or `PermitListen`: None for `any`, an empty tuple for `none`."""
-    words = all_words(arguments)
-    if words == ("any",):
-        return None
-    if words == ("none",):
-        return ()
-    return tuple(parse_permit(word, listen=listen) for word in words)
+def permits(*, listen: bool) -> Parser[tuple[HostPattern, ...] | None]:
+    """Make the parser of `PermitOpen` or `PermitListen`: None for `any`, an empty tuple for `none`."""
+
+    def parse(arguments: Arguments) -> tuple[HostPattern, ...] | None:
+        words = all_words(arguments)
+        if words == ("any",):
+            return None
+        if words == ("none",):
+            return ()
+        return tuple(parse_permit(word, listen=listen) for word in words)
+
+    return parse

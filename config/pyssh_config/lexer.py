@@ -104,13 +104,15 @@ def read_lines(path: str, *, own_files_only: bool = False) -> Iterator[Line]:
 
     With `own_files_only` the file must belong to root or to us and be writable by nobody else, as ssh asks of
     a user's configuration: whoever writes to it runs commands as us. Raises ConfigError with the reason when
-    the file cannot be read.
+    the file cannot be read; FileNotFoundError passes through.
     """
     try:
         with Path(path).open("rb") as file:
             if own_files_only:
                 _check_owner(path, os.fstat(file.fileno()))
             data = file.read(FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise ConfigError(f"cannot read it: {error.strerror}", path=path) from None
     if len(data) > FILE_BYTES:

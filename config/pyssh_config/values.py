@@ -7,6 +7,7 @@ that says what is wrong and what is allowed, without the place, which the reader
 import re
 import socket
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from pyssh.record import Record
@@ -25,10 +26,11 @@ _FACILITIES = ("DAEMON", "USER", "AUTH", "AUTHPRIV", *(f"LOCAL{i}" for i in rang
 
 
 class Arguments(Record):
-    """What stands after a keyword: unquoted words, and the text as it was written."""
+    """What stands after a keyword: unquoted words, the text as written, and what ${NAME} may refer to."""
 
     words: tuple[str, ...]
     rest: str
+    environ: Mapping[str, str] = MappingProxyType({})
 
 
 Parser = Callable[[Arguments], T]
@@ -80,11 +82,9 @@ def text_or_none(arguments: Arguments) -> str | None:
     return None if word.lower() == "none" else word
 
 
-def choice(*names: str, **aliases: str) -> Parser[str]:
-    """Make a parser of one of `names`, in any case; an alias (its `_` for `-`) stands for a name."""
-    table = {name.lower(): name for name in names} | {
-        alias.rstrip("_").replace("_", "-"): name for alias, name in aliases.items()
-    }
+def choice(*names: str, aliases: Mapping[str, str] = MappingProxyType({})) -> Parser[str]:
+    """Make a parser of one of `names`, in any case; an alias (in lower case) stands for a name."""
+    table = {name.lower(): name for name in names} | dict(aliases)
 
     def parse(arguments: Arguments) -> str:
         word = one_word(arguments)
@@ -95,9 +95,9 @@ def choice(*names: str, **aliases: str) -> Parser[str]:
     return parse
 
 
-def yes_or(*names: str, **aliases: str) -> Parser[str]:
+def yes_or(*names: str, aliases: Mapping[str, str] = MappingProxyType({})) -> Parser[str]:
     """Make a parser of yes, no (also written true, false) or one of `names`."""
-    return choice("yes", "no", *names, true="yes", false="no", **aliases)
+    return choice("yes", "no", *names, aliases={"true": "yes", "false": "no"} | dict(aliases))
 
 
 def flag(arguments: Arguments) -> bool:
@@ -128,7 +128,7 @@ def parse_port(text: str, *, low: int = 1) -> int:
     elif text:
         try:
             return socket.getservbyname(text, "tcp")
-        except (OSError, UnicodeError):
+        except (OSError, ValueError):
             pass  # said below
     raise ConfigError(f'"{escape(text)}" is not a port ({low} to 65535)')
 
@@ -187,6 +187,9 @@ class RekeyLimit(Record):
     bytes: int = 0
     seconds: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.bytes} {self.seconds}"
+
 
 def rekey_limit(arguments: Arguments) -> RekeyLimit:
     """Parse `RekeyLimit`: a size or `default`, then perhaps a time or `none`."""
@@ -224,18 +227,6 @@ def environment_names(arguments: Arguments) -> tuple[str, ...]:
         if "=" in word:
             raise ConfigError(f'"{escape(word)}" is not a name of an environment variable')
     return words
-
-
-def algorithms(arguments: Arguments) -> str:
-    """Parse a list of algorithms, with `+`, `-` or `^` before it as an edit of the defaults.
-
-    The names are checked where they are known: by `pyssh.algorithms.preferences`, which applies the edit.
-    """
-    word = one_word(arguments)
-    names = word[1:] if word[0] in "+-^" else word
-    if not names or not all(names.split(",")):
-        raise ConfigError(f'"{escape(word)}" is not a list of algorithms (names with commas between them)')
-    return word
 
 
 def mask(arguments: Arguments) -> int:

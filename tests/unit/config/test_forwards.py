@@ -158,8 +158,8 @@ def test_permits() -> None:
     assert parse_permit("h:80") == HostPattern("h", 80)
     assert parse_permit("[::1]:*") == HostPattern("::1", 0)
     assert parse_permit("8080", listen=True) == HostPattern("*", 8080)
-    assert permits(Arguments(("any",), "any"), listen=False) is None
-    assert permits(Arguments(("none",), "none"), listen=False) == ()
+    assert permits(listen=False)(Arguments(("any",), "any")) is None
+    assert permits(listen=False)(Arguments(("none",), "none")) == ()
     for bad in ("h", "h:", ":1", "h:x"):
         with pytest.raises(ConfigError):
             parse_permit(bad)

@@ -124,14 +124,6 @@ def test_bad_escape_characters(word: str) -> None:
         values.escape_character(args(word))
 
 
-def test_algorithm_edits_stay_text() -> None:
-    for word in ("a,b", "+a", "-a*", "^a,b"):
-        assert values.algorithms(args(word)) == word
-    for bad in ("+", "a,,b", ","):
-        with pytest.raises(ConfigError):
-            values.algorithms(args(bad))
-
-
 def test_masks() -> None:
     assert values.mask(args("0177")) == 0o177
     for bad in ("8", "1777", "-1", "rw"):

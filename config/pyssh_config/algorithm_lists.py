@@ -1,0 +1,95 @@
+"""Lists of algorithms: checked where they are read, applied to our defaults later.
+
+A list may name algorithms that OpenSSH has and we have not: a file that serves both programs is no mistake.
+They are passed over, as long as something is left.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pyssh.algorithms.ciphers import CIPHERS
+from pyssh.algorithms.kex import KEX
+from pyssh.algorithms.macs import MACS
+from pyssh.algorithms.preferences import SIGNATURES, edit_list
+from pyssh.errors import UsageError
+
+from .errors import ConfigError, escape
+from .patterns import matches_pattern
+from .values import Arguments, Parser, one_word
+
+_KNOWN: Final = {
+    "cipher": CIPHERS.names,
+    "MAC": MACS.names,
+    "key exchange method": KEX.names,
+    "signature algorithm": SIGNATURES.names,
+}
+
+_OPENSSH_ONLY: Final = (
+    "sntrup761x25519-sha512",
+    "sntrup761x25519-sha512@openssh.com",
+    "diffie-hellman-group1-sha1",
+    "diffie-hellman-group-exchange-sha1",
+    "umac-64@openssh.com",
+    "umac-128@openssh.com",
+    "umac-64-etm@openssh.com",
+    "umac-128-etm@openssh.com",
+    "hmac-sha1-96",
+    "hmac-sha1-96-etm@openssh.com",
+    "hmac-md5",
+    "hmac-md5-96",
+    "hmac-md5-etm@openssh.com",
+    "hmac-md5-96-etm@openssh.com",
+    "rijndael-cbc@lysator.liu.se",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+)
+
+
+def algorithms(kind: str) -> Parser[str]:
+    """Make a parser of a list, perhaps with `+`, `-` or `^` before it; it returns the text as it stands."""
+    known = _KNOWN[kind]
+
+    def parse(arguments: Arguments) -> str:
+        word = one_word(arguments)
+        names = _names(word)
+        if not all(names):
+            raise ConfigError(f'"{escape(word)}" is not a list of names with commas between them')
+        for name in names:
+            if not word.startswith("-") and not _stands_for(name, (*known, *_OPENSSH_ONLY)):
+                raise ConfigError(f'"{escape(name)}" is not a {kind}; known are {", ".join(known)}')
+        return word
+
+    return parse
+
+
+def _names(text: str) -> list[str]:
+    return (text[1:] if text[0] in "+-^" else text).split(",")
+
+
+def _stands_for(pattern: str, names: Sequence[str]) -> bool:
+    return any(matches_pattern(name, pattern) for name in names)
+
+
+def apply_list(text: str | None, default: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return the algorithms that a value of a configuration means; None means the default.
+
+    Names that only OpenSSH knows are left out (`passed_over` says which); ConfigError if nothing is left.
+    """
+    if text is None:
+        return tuple(default)
+    edit = text[0] if text[0] in "+-^" else ""
+    names = [name for name in _names(text) if edit == "-" or _stands_for(name, known)]
+    try:
+        result = edit_list(edit + ",".join(names), default, known) if names or not edit else tuple(default)
+    except UsageError:
+        result = ()
+    if not result:
+        raise ConfigError(f'"{escape(text)}" leaves no algorithm; known are {", ".join(known)}')
+    return result
+
+
+def passed_over(text: str | None, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of a value that are OpenSSH's and not ours, for a warning."""
+    if text is None or text.startswith("-"):
+        return ()
+    return tuple(name for name in _names(text) if not _stands_for(name, known))
