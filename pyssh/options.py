@@ -93,7 +93,6 @@ class ServerOptions(Options):
 
     `host_keys` are public: the private halves answer `SignatureNeeded`. `methods` are the authentication
     methods offered; with none of them nobody gets in. `authentication_attempts` refusals end the connection.
-    `gex_groups(min, n, max)` picks a group for diffie-hellman-group-exchange; None is the built-in choice.
     """
 
     host_keys: tuple[PublicKey, ...] = ()

@@ -77,9 +77,10 @@ class Outcome(Record):
 class KeyExchange:
     """One key exchange.
 
-    `send` sends at once, whatever else waits; `observe` sees the method's messages. `keys_ready(outcome)` is
-    called when our NEWKEYS has been written: what we send switches then; what we receive switches when
-    `receive_newkeys` returns. `session_identifier` and `host_key` are those of the first exchange, None in it.
+    `send` sends at once, whatever else waits; `observe` sees the method's messages. `keys_ready(outcome)`
+    is called when our NEWKEYS has been written: what we send switches then; what we receive switches when
+    `receive_newkeys` returns. `session_identifier` and `host_key` are those of the first exchange, None in
+    it.
     """
 
     def __init__(

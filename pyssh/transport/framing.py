@@ -199,12 +199,15 @@ class PacketReader:
         length = opener.length(first, self.sequence_number)
         # RFC 4253 section 6: padding_length, at least 4 bytes of padding, and a whole number of blocks. A
         # length that is not covered by a tag yet is not trusted beyond these bounds.
-        if (
-            not 5 < length <= self.maximum_packet_length
-            or (4 + length - opener.unaligned) % opener.block_size
-        ):
-            raise ProtocolError(f"bad packet length {length}")
-        return 4 + length + opener.tag_size
+        aligned = (4 + length - opener.unaligned) % opener.block_size == 0
+        if aligned and 5 < length <= self.maximum_packet_length:
+            return 4 + length + opener.tag_size
+        if opener.tag_size and not opener.unaligned:
+            # the length was encrypted and not authenticated: an error here and now would tell an attacker of
+            # CBC mode what his block decrypts to (CVE-2008-5161), so let the MAC fail after as much as can be
+            longest = self.maximum_packet_length
+            return longest - longest % opener.block_size + opener.tag_size
+        raise ProtocolError(f"bad packet length {length}")
 
     def _open(self, packet: memoryview) -> memoryview:
         plain = memoryview(self._opener.open(packet, self.sequence_number))

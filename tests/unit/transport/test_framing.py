@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pyssh.algorithms.ciphers import CIPHERS
 from pyssh.algorithms.macs import MACS
-from pyssh.errors import ProtocolError
+from pyssh.errors import IntegrityError, ProtocolError
 from pyssh.transport.derivation import DirectionKeys
 from pyssh.transport.framing import PacketReader, PacketWriter
 
@@ -152,3 +152,16 @@ def test_sequence_numbers_wrap() -> None:
         writer.write(payload)
     assert read_all(reader, [b"".join(writer.drain())]) == [b"last", b"first"]
     assert (writer.sequence_number, reader.sequence_number) == (1, 1)
+
+
+@pytest.mark.parametrize("cipher", ["aes128-cbc", "aes256-ctr"])
+def test_a_bad_encrypted_length_looks_like_any_corruption(cipher: str) -> None:
+    """The attack on CBC of 2008 learns plaintext from when, and how, an error comes."""
+    writer, reader = ends(cipher, "hmac-sha2-256")
+    writer.write(b"payload")
+    stream = bytearray(b"".join(writer.drain()))
+    stream[0] ^= 0x80
+    assert read_all(reader, [bytes(stream)]) == []
+    assert read_all(reader, [bytes(MAXIMUM - 1000)]) == []
+    with pytest.raises(IntegrityError):
+        read_all(reader, [bytes(1100)])
