@@ -1,0 +1,127 @@
+"""`Stream`: what a link runs over, two file descriptors; and ways to get one without a TCP connection.
+
+A socket, the standard input and output of a process that was started with them, a proxy command
+(ProxyCommand), a channel of another link (ProxyJump).
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+
+from pyssh.errors import UsageError
+
+Address = tuple[str, int] | str
+"""A host and port, or the path of a Unix socket."""
+
+
+class Stream:
+    """Where a link's bytes come from and go to. It owns the descriptors and closes them.
+
+    >>> import socket
+    >>> ours, theirs = socket.socketpair()
+    >>> stream = Stream.from_socket(ours)
+    >>> stream.close()
+    >>> theirs.recv(1)
+    b''
+    >>> theirs.close()
+    """
+
+    def __init__(
+        self,
+        read_fd: int,
+        write_fd: int,
+        close: Callable[[], None],
+        sock: socket.socket | None = None,
+    ) -> None:
+        self.read_fd = read_fd
+        self.write_fd = write_fd
+        self.socket = sock
+        self._close: Callable[[], None] | None = close
+
+    @classmethod
+    def from_socket(cls, sock: socket.socket) -> "Stream":
+        """Use a connected socket of any family."""
+        sock.setblocking(False)
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            # keystrokes must not wait for the acknowledgement of the one before (RFC 896)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return cls(sock.fileno(), sock.fileno(), sock.close, sock)
+
+    @classmethod
+    def from_fds(cls, read_fd: int, write_fd: int) -> "Stream":
+        """Use descriptors such as 0 and 1; they become non-blocking, until they are closed."""
+        modes = [(fd, os.get_blocking(fd)) for fd in {read_fd, write_fd}]
+        for fd, _ in modes:
+            os.set_blocking(fd, False)
+
+        def close() -> None:
+            for fd, was_blocking in modes:
+                os.set_blocking(fd, was_blocking)
+                os.close(fd)
+
+        return cls(read_fd, write_fd, close)
+
+    @property
+    def peer_address(self) -> Address | None:
+        """The address at the other end; None where there is no such thing."""
+        return _address(self.socket.getpeername) if self.socket is not None else None
+
+    @property
+    def local_address(self) -> Address | None:
+        """The address at our end; None where there is no such thing."""
+        return _address(self.socket.getsockname) if self.socket is not None else None
+
+    def detach(self) -> "Stream":
+        """Return a stream with these descriptors; closing this one no longer does anything."""
+        if self._close is None:
+            raise UsageError("the stream is closed")
+        close, self._close = self._close, None
+        return Stream(self.read_fd, self.write_fd, close, self.socket)
+
+    def close(self) -> None:
+        """Close the descriptors. Closing twice is harmless."""
+        close, self._close = self._close, None
+        if close is not None:
+            close()
+
+
+def as_stream(stream: "Stream | socket.socket") -> Stream:
+    """Return a stream for what a caller may hand over."""
+    return stream if isinstance(stream, Stream) else Stream.from_socket(stream)
+
+
+def _address(ask: Callable[[], object]) -> Address | None:
+    try:
+        address = ask()
+    except OSError:
+        return None
+    if isinstance(address, tuple):
+        return str(address[0]), int(address[1])
+    return os.fsdecode(address) if isinstance(address, bytes) else str(address)
+
+
+async def open_proxy_command(command: str) -> Stream:
+    """Start a command whose standard input and output lead to the server; its stderr is ours.
+
+    The shell runs it, as ssh does. It is terminated when the stream is closed.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "/bin/sh", "-c", f"exec {command}", stdin=theirs.fileno(), stdout=theirs.fileno()
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    ours.setblocking(False)
+
+    def close() -> None:
+        ours.close()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+
+    return Stream(ours.fileno(), ours.fileno(), close, ours)
