@@ -128,7 +128,22 @@ class ServerConfig(Record):
             except FileNotFoundError:
                 raise ConfigError("there is no such file", path=path) from None
         blocks = tuple(section for section in reader.sections if section.conditions)
-        return cls(sections=blocks, warnings=tuple(reader.warnings), **_fitting(reader.sections[0].values))
+        config = cls(sections=blocks, warnings=tuple(reader.warnings), **_fitting(reader.sections[0].values))
+        if config.authentication_methods and not any(
+            map(config._can_complete, config.authentication_methods)
+        ):
+            problem = "no list can be completed with the methods that are switched on"
+            raise ConfigError(problem, path=path or COMMAND_LINE, keyword="AuthenticationMethods")
+        return config
+
+    def _can_complete(self, methods: tuple[str, ...]) -> bool:
+        is_on = {
+            "publickey": self.pubkey_authentication,
+            "password": self.password_authentication,
+            "keyboard-interactive": self.kbd_interactive_authentication,
+            "none": True,
+        }
+        return all(is_on.get(method.partition(":")[0], False) for method in methods)
 
     def for_connection(self, context: ServerContext) -> "ServerConfig":
         """Return the values for one connection: those of `Match` blocks that apply, then the global ones.

@@ -251,7 +251,7 @@ def escape_character(arguments: Arguments) -> str | None:
     )
 
 
-log_level: Parser[str] = choice(*_LEVELS)
+log_level: Parser[str] = choice(*_LEVELS, aliases={"silent": "QUIET"})
 log_facility: Parser[str] = choice(*_FACILITIES)
 fingerprint_hash: Parser[str] = choice("md5", "sha256")
 address_family: Parser[str] = choice("any", "inet", "inet6")
