@@ -24,6 +24,8 @@ _KNOWN: Final = {
     "signature algorithm": SIGNATURES.names,
 }
 
+_PATTERNS_FOR: Final = "signature algorithm"  # elsewhere OpenSSH takes patterns after "-" only
+
 _OPENSSH_ONLY: Final = (
     "sntrup761x25519-sha512",
     "sntrup761x25519-sha512@openssh.com",
@@ -54,8 +56,9 @@ def algorithms(kind: str) -> Parser[str]:
         names = _names(word)
         if not all(names):
             raise ConfigError(f'"{escape(word)}" is not a list of names with commas between them')
-        for name in names:
-            if not word.startswith("-") and not _stands_for(name, (*known, *_OPENSSH_ONLY)):
+        for name in () if word.startswith("-") else names:
+            is_pattern = "*" in name or "?" in name
+            if not _stands_for(name, (*known, *_OPENSSH_ONLY)) or (is_pattern and kind != _PATTERNS_FOR):
                 raise ConfigError(f'"{escape(name)}" is not a {kind}; known are {", ".join(known)}')
         return word
 

@@ -224,8 +224,12 @@ def parse_jump(text: str) -> Destination:
         return parse_destination(text)
     user, at, host_port = text.rpartition("@")
     host, port = split_host_port(host_port)
+    if "/" in host or (":" in host and not host_port.startswith("[")):
+        raise ConfigError(
+            f'"{escape(text)}" is not of the form [user@]host[:port], with IPv6 addresses in brackets'
+        )
     destination = parse_destination(f"{user}{at}{host}")
-    return destination if port is None else destination.replace(port=parse_port(port))
+    return destination.replace(port=parse_port(port)) if port else destination
 
 
 def split_host_port(text: str) -> tuple[str, str | None]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from pyssh.errors import KeyFormatError
 from pyssh.keys.modules import CERTIFIED_TYPES
 from pyssh.keys.public import PublicKey, decode_public_key
 from pyssh.keys.signing import signature_algorithm
@@ -253,11 +252,3 @@ def parse_lines(text: str, path: str) -> Iterator[KnownHost | ConfigError]:
         else:
             if entry is not None:
                 yield entry
-
-
-def is_usable(entry: KnownHost) -> bool:
-    """Whether we can decode the entry's key."""
-    try:
-        return bool(entry.key)
-    except KeyFormatError:
-        return False

@@ -52,10 +52,14 @@ def forward_agent(arguments: Arguments) -> bool | str:
 def obscure_keystroke_timing(arguments: Arguments) -> int | None:
     """Parse `ObscureKeystrokeTiming`: milliseconds between keystrokes, None for `no`."""
     word = one_word(arguments)
-    if not word.startswith("interval:"):
-        return KEYSTROKE_INTERVAL if flag(arguments) else None
+    if word in ("yes", "true"):
+        return KEYSTROKE_INTERVAL
+    if word in ("no", "false"):
+        return None
     interval = word.removeprefix("interval:")
-    if not (interval.isascii() and interval.isdigit() and 0 < int(interval[:9]) <= 1_000_000):
+    if interval == word or not (
+        interval.isascii() and interval.isdigit() and 0 < int(interval[:9]) <= 1_000_000
+    ):
         raise ConfigError(f'"{escape(word)}" is not allowed here; allowed are yes, no, interval:MILLISECONDS')
     return int(interval)
 
@@ -132,9 +136,7 @@ def user_patterns(arguments: Arguments) -> tuple[str, ...]:
 def permit_user_environment(arguments: Arguments) -> str | None:
     """Parse `PermitUserEnvironment`: patterns of names, "*" for yes, None for no."""
     word = one_word(arguments)
-    if word.lower() in ("yes", "no", "true", "false"):
-        return "*" if flag(arguments) else None
-    return word
+    return {"yes": "*", "no": None}.get(word.lower(), word)
 
 
 def channel_timeout(arguments: Arguments) -> tuple[tuple[str, int], ...]:

@@ -108,6 +108,14 @@ def flag(arguments: Arguments) -> bool:
 _YES_OR_NO = yes_or()
 
 
+def plain_flag(arguments: Arguments) -> bool:
+    """Parse yes or no; OpenSSH takes no other spelling for some keywords."""
+    return _PLAIN_YES_OR_NO(arguments) == "yes"
+
+
+_PLAIN_YES_OR_NO = choice("yes", "no")
+
+
 def number(low: int = 0, high: int = INT_MAX) -> Parser[int]:
     """Make a parser of a decimal number in a range."""
 
@@ -156,6 +164,11 @@ def parse_time(text: str) -> int:
 def time(arguments: Arguments) -> int:
     """Parse a time; seconds."""
     return parse_time(one_word(arguments))
+
+
+def time_or_zero(arguments: Arguments) -> int:
+    """Parse a time, 0 for `none`; seconds."""
+    return time_or_none(arguments) or 0
 
 
 def time_or_none(arguments: Arguments) -> int | None:
@@ -253,14 +266,5 @@ def escape_character(arguments: Arguments) -> str | None:
 
 log_level: Parser[str] = choice(*_LEVELS, aliases={"silent": "QUIET"})
 log_facility: Parser[str] = choice(*_FACILITIES)
-fingerprint_hash: Parser[str] = choice("md5", "sha256")
+fingerprint_hash: Parser[str] = choice("md5", "sha1", "sha256", "sha384", "sha512")
 address_family: Parser[str] = choice("any", "inet", "inet6")
-
-
-def mapped(parser: Parser[str], values: Mapping[str, T]) -> Parser[T]:
-    """Make a parser that returns something else for each choice of `parser`."""
-
-    def parse(arguments: Arguments) -> T:
-        return values[parser(arguments)]
-
-    return parse

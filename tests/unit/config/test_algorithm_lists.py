@@ -13,15 +13,13 @@ def parse(word: str) -> str:
     return algorithms("MAC")(Arguments((word,), word))
 
 
-@pytest.mark.parametrize(
-    "word", ["hmac-sha2-256", "+hmac-sha1", "-hmac-*", "^hmac-sha2-*", "umac-64@openssh.com", "-x"]
-)
+@pytest.mark.parametrize("word", ["hmac-sha2-256", "+hmac-sha1", "-hmac-*", "umac-64@openssh.com", "-x"])
 def test_lists_stay_text(word: str) -> None:
     assert parse(word) == word
 
 
 @pytest.mark.parametrize(
-    "word", ["", "+", "bogus", "+bogus", "^bogus", "hmac-sha2-256,,", "hmac-sha2-256,bogus"]
+    "word", ["", "+", "bogus", "+bogus", "*", "+hmac-*", "^bogus", "hmac-sha2-256,,", "hmac-sha2-256,bogus"]
 )
 def test_bad_lists(word: str) -> None:
     with pytest.raises(ConfigError):

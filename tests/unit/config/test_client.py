@@ -251,7 +251,7 @@ def test_refused_connections(files: Files) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Port 0", "Port 1 2", "Port 70000", "Compression maybe", "ConnectTimeout x",
+        "Port 0", "Port 1 2", "Port 70000", "Compression maybe", "Compression true", "ConnectTimeout x",
         "StrictHostKeyChecking si", "LocalForward 1", "LocalForward x y", "RemoteForward",
         "DynamicForward 1 2", "EscapeChar ab", "LogLevel x", "RekeyLimit x", "RekeyLimit 1G 1x",
         "RequestTTY x", "SessionType x", "SetEnv A", "SendEnv A=1", "Ciphers bogus", "MACs +bogus",

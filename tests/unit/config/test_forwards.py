@@ -139,8 +139,10 @@ def test_jumps() -> None:
     assert parse_jump("u@h:22") == Destination("h", "u", 22)
     assert parse_jump("[::1]:22") == Destination("::1", None, 22)
     assert parse_jump("ssh://h:22") == Destination("h", None, 22)
-    with pytest.raises(ConfigError):
-        parse_jump("h:x y")
+    assert parse_jump("h:") == Destination("h")
+    for bad in ("h:x y", "::1", "1:2:3", "/x", "u@", "-x", "a b", "[::1"):
+        with pytest.raises(ConfigError):
+            parse_jump(bad)
 
 
 def test_listen_addresses() -> None:

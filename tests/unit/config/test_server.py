@@ -197,6 +197,8 @@ def test_include(tmp_path: Path) -> None:
         ("PermitRootLogin maybe", "allowed are yes, no, prohibit-password"),
         ("LoginGraceTime x", "is not a time"),
         ("PermitTTY maybe", "allowed are yes, no"),
+        ("PermitTTY true", "allowed are yes, no"),
+        ("AllowTcpForwarding true", "allowed are yes, no, local, remote"),
         ("Ciphers bogus", "is not a cipher"),
         ("Port", "no value"),
     ],
