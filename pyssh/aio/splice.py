@@ -236,6 +236,8 @@ class Sink(_End):
             if self._chunks and not self.done:
                 self._is_watching = True
                 self._loop.add_writer(self._fd, self._writable)
+            else:
+                self._finish_if_written()
 
     def receive_eof(self) -> None:
         """Finish when everything is written; called by the channel."""
