@@ -1,0 +1,257 @@
+"""Which key, agent or prompt comes next: ssh's order, attempts and questions."""
+
+from typing import Final
+
+from pyssh.aio.credentials import Credentials
+from pyssh.errors import AuthenticationError, KeyFormatError, PassphraseError, SSHError
+from pyssh.events import (
+    Credential,
+    CredentialNeeded,
+    KeyboardInteractiveCredential,
+    PasswordChange,
+    PasswordChangeNeeded,
+    PasswordCredential,
+    PromptsReceived,
+    PublicKeyCredential,
+    SignatureNeeded,
+)
+from pyssh.keys.private import PrivateKey
+from pyssh.keys.public import PublicKey
+from pyssh_cli.client.identities import Identity, collect_identities, open_agent
+from pyssh_cli.client.prompt import Prompter
+from pyssh_cli.client.trust import HostTrust
+from pyssh_cli.output import Level, Output, escape_lines
+from pyssh_config.client import ClientConfig
+from pyssh_config.errors import ConfigError, escape
+from pyssh_config.key_files import read_private_key
+
+__all__ = ["UserCredentials"]
+
+_DEFAULT_METHODS: Final = ("publickey", "keyboard-interactive", "password")
+"""ssh's order, without the methods that are not built."""
+
+
+class UserCredentials(Credentials):
+    """Answers for one connection. `user_algorithms` are those that keys may sign with."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        prompter: Prompter,
+        output: Output,
+        *,
+        trust: HostTrust,
+        user_algorithms: tuple[str, ...],
+    ) -> None:
+        self._config = config
+        self._prompter = prompter
+        self._output = output
+        self._trust = trust
+        self._user_algorithms = user_algorithms
+        self._methods = _enabled_methods(config)
+        self._identities: list[Identity] | None = None
+        self._offered: list[Identity] = []
+        self._loaded: dict[PublicKey, PrivateKey] = {}
+        self._password_attempts = 0
+        self._interactive_attempts = 0
+        self._was_asked = False
+
+    # --- what next
+
+    async def next(self, question: CredentialNeeded) -> Credential | None:
+        """Return what to try next; the methods in order of preference, each until it is used up."""
+        self._output.debug(f"Authentications that can continue: {escape(','.join(question.methods))}")
+        if question.partial_success:
+            self._output.debug("Authenticated with partial success.")
+            self._identities = None
+            self._password_attempts = self._interactive_attempts = 0
+        for method in self._methods:
+            if method not in question.methods:
+                continue
+            credential = await self._try(method)
+            if credential is not None:
+                self._output.debug(f"Next authentication method: {method}")
+                return credential
+        self._output.debug("No more authentication methods to try.")
+        raise self._denied(question.methods)
+
+    def _denied(self, methods: tuple[str, ...]) -> AuthenticationError:
+        config = self._config
+        where = f"{escape(config.user)}@{escape(config.host_name)}"
+        return AuthenticationError(
+            f"{where}: Permission denied ({escape(','.join(methods))}).", self._methods, methods
+        )
+
+    async def _try(self, method: str) -> Credential | None:
+        match method:
+            case "publickey":
+                return await self._next_key()
+            case "keyboard-interactive":
+                return self._next_interactive()
+        return await self._next_password()
+
+    # --- keys
+
+    async def _next_key(self) -> Credential | None:
+        if self._identities is None:
+            agent = await open_agent(self._config)
+            self._identities = await collect_identities(self._config, agent, self._output)
+            for identity in self._identities:
+                self._output.debug(f"Will attempt key: {identity}")
+        while self._identities:
+            identity = self._identities.pop(0)
+            if identity.key is None:
+                self._output.debug(f"Trying private key: {identity}")
+                await self._load_unknown(identity)
+            if identity.key is not None and self._is_usable(identity.key):
+                self._output.debug(f"Offering public key: {identity}")
+                self._offered.append(identity)
+                return PublicKeyCredential(identity.key)
+        return None
+
+    def _is_usable(self, key: PublicKey) -> bool:
+        if any(name in self._user_algorithms for name in key.signature_algorithms):
+            return True
+        self._output.debug(f"Skipping {escape(key.key_type)} key: PubkeyAcceptedAlgorithms leaves it out")
+        return False
+
+    async def _load_unknown(self, identity: Identity) -> None:
+        """Load a file whose public half is not known without it."""
+        private = await self._load(identity)
+        if private is not None:
+            identity.key = private.key
+            self._loaded[private.key] = private
+
+    async def sign(self, question: SignatureNeeded) -> bytes | None:
+        """Sign with the agent's or the file's private key; None, and the next one, if there is none."""
+        identity = next((one for one in self._offered if one.key == question.key), None)
+        if identity is None:
+            return None
+        if identity.signer is not None:
+            return await self._sign_with_agent(identity, question)
+        plain = question.key.plain
+        private = self._loaded.get(plain)
+        if private is None:
+            private = await self._load(identity)
+        if private is None:
+            return None
+        if private.key != plain:
+            self._output.error(
+                f"{escape(identity.path)}: the private key does not belong to the public one beside it"
+            )
+            return None
+        self._loaded[plain] = private
+        return private.sign(_plain_algorithm(question), question.data)
+
+    async def _sign_with_agent(self, identity: Identity, question: SignatureNeeded) -> bytes | None:
+        assert identity.signer is not None
+        try:
+            return await identity.signer.sign(question.algorithm, question.data)
+        except (OSError, SSHError) as error:
+            self._output.error(f"the agent refused to sign with {identity}: {escape(str(error))}")
+            return None
+
+    async def _load(self, identity: Identity) -> PrivateKey | None:
+        """Read a private key, asking for its passphrase as often as allowed."""
+        path = escape(identity.path)
+        passphrase: bytes | None = None
+        for _ in range(self._config.number_of_password_prompts + 1):
+            try:
+                private, _ = read_private_key(identity.path, passphrase)
+            except PassphraseError:
+                if passphrase is not None:
+                    self._output.debug(f"{path}: the passphrase is wrong")
+            except (ConfigError, KeyFormatError) as error:
+                shown = str(error)
+                self._output.error(shown if isinstance(error, ConfigError) else f"{path}: {escape(shown)}")
+                return None
+            else:
+                return private
+            answer = await self._prompter.ask(f"Enter passphrase for key '{path}': ")
+            if not answer:
+                self._output.debug(f"{path}: no passphrase was given, trying the next key")
+                return None
+            passphrase = answer.encode(errors="surrogateescape")
+        self._output.error(f"{path}: the passphrase was wrong each time")
+        return None
+
+    # --- passwords and questions
+
+    @property
+    def _may_ask(self) -> bool:
+        # a password typed to whoever shows a changed host key would be theirs
+        return not self._trust.changed and not self._config.batch_mode
+
+    async def _next_password(self) -> Credential | None:
+        if not self._may_ask or self._password_attempts >= self._config.number_of_password_prompts:
+            return None
+        if self._password_attempts:
+            self._output.log(Level.ERROR, "Permission denied, please try again.")
+        self._password_attempts += 1
+        password = await self._prompter.ask(f"{self._where}'s password: ")
+        return None if password is None else PasswordCredential(password)
+
+    def _next_interactive(self) -> Credential | None:
+        if not self._may_ask or self._interactive_attempts >= self._config.number_of_password_prompts:
+            return None
+        if self._interactive_attempts and not self._was_asked:
+            # a server that offers the method and has no questions would be asked for ever
+            return None
+        self._interactive_attempts += 1
+        return KeyboardInteractiveCredential()
+
+    async def answer_prompts(self, question: PromptsReceived) -> tuple[str, ...] | None:
+        """Show what the server says and ask what it asks."""
+        self._was_asked = self._was_asked or bool(question.prompts)
+        for text in (question.name, question.instruction):
+            if text:
+                self._output.info(escape_lines(text))
+        answers: list[str] = []
+        for prompt in question.prompts:
+            text = f"({self._where}) {escape_lines(prompt.text)}"
+            answer = await self._prompter.ask(text, echo=prompt.echo)
+            if answer is None:
+                return None
+            answers.append(answer)
+        return tuple(answers)
+
+    async def change_password(self, question: PasswordChangeNeeded) -> PasswordChange | None:
+        """Ask for the old password and twice for the new one."""
+        if question.prompt:
+            self._output.info(escape_lines(question.prompt))
+        old = await self._prompter.ask(f"Enter {self._where}'s old password: ")
+        while old is not None:
+            new = await self._prompter.ask(f"Enter {self._where}'s new password: ")
+            again = (
+                None if new is None else await self._prompter.ask(f"Retype {self._where}'s new password: ")
+            )
+            if new is None or again is None:
+                return None
+            if new == again:
+                return PasswordChange(old, new)
+            self._output.info("The two are not the same; try again.")
+        return None
+
+    @property
+    def _where(self) -> str:
+        config = self._config
+        return f"{escape(config.user)}@{escape(config.host_key_alias or config.original_host)}"
+
+
+def _enabled_methods(config: ClientConfig) -> tuple[str, ...]:
+    enabled = {
+        "publickey": config.pubkey_authentication != "no",
+        "keyboard-interactive": config.kbd_interactive_authentication,
+        "password": config.password_authentication,
+    }
+    preferred = config.preferred_authentications
+    wanted = _DEFAULT_METHODS if preferred is None else preferred.split(",")
+    return tuple(dict.fromkeys(method for method in wanted if enabled.get(method, False)))
+
+
+def _plain_algorithm(question: SignatureNeeded) -> str:
+    """Return the algorithm that the bare key signs with; a certificate's algorithm has a name of its own."""
+    from pyssh.keys.signing import signature_algorithm  # noqa: PLC0415  # loaded long before
+
+    known = signature_algorithm(question.algorithm)
+    return question.algorithm if known is None else known.signature_format

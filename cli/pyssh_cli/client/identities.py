@@ -1,0 +1,159 @@
+"""The keys to log in with: files and the agent's, in the order in which ssh offers them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pyssh.errors import KeyFormatError, SSHError
+from pyssh.keys.public import PublicKey
+from pyssh_cli.output import Output
+from pyssh_config.client import ClientConfig
+from pyssh_config.errors import ConfigError, escape
+from pyssh_config.key_files import public_path, read_public_half, read_public_key
+
+if TYPE_CHECKING:
+    from pyssh.aio.agent import AgentClient, AgentSigner
+
+__all__ = ["Identity", "collect_identities", "open_agent"]
+
+_CERTIFICATE: Final = "-cert.pub"
+
+
+class Identity:
+    """One key to try.
+
+    `path` is the private key's file, `signer` the agent's; a file whose public half needs the passphrase
+    has no `key` yet.
+    """
+
+    def __init__(
+        self, key: PublicKey | None, path: str = "", comment: str = "", signer: "AgentSigner | None" = None
+    ) -> None:
+        self.key = key
+        self.path = path
+        self.comment = comment
+        self.signer = signer
+
+    def __str__(self) -> str:
+        kind = "" if self.key is None else f" {escape(self.key.key_type)} {self.key.fingerprint()}"
+        source = " agent" if self.signer is not None else ""
+        return f"{escape(self.path or self.comment)}{kind}{source}"
+
+
+async def open_agent(config: ClientConfig) -> "AgentClient | None":
+    """Connect to the agent that the configuration names; None if there is none to use."""
+    path = _agent_path(config)
+    if not path:
+        return None
+    from pyssh.aio.agent import AgentClient  # noqa: PLC0415  # most logins have no agent
+
+    try:
+        return await AgentClient.connect(path)
+    except (OSError, SSHError):
+        return None
+
+
+def _agent_path(config: ClientConfig) -> str:
+    environ = config.context.environ
+    named = config.expand("identity_agent")
+    if named is None or named == "SSH_AUTH_SOCK":
+        return environ.get("SSH_AUTH_SOCK", "")
+    if named.lower() == "none":
+        return ""
+    return environ.get(named[1:], "") if named.startswith("$") else named
+
+
+async def collect_identities(
+    config: ClientConfig, agent: "AgentClient | None", output: Output
+) -> list[Identity]:
+    """Return what to try: files that the agent also has, its other keys, then the other files.
+
+    With IdentitiesOnly the agent's other keys stay out.
+    """
+    files = list(_file_identities(config, output))
+    held = await _agent_signers(agent, output)
+    preferred: list[Identity] = []
+    others: list[Identity] = []
+    for signer in held:
+        found = next((identity for identity in files if identity.key == signer.key), None)
+        if found is not None:
+            files.remove(found)
+            preferred.append(Identity(found.key, found.path, signer.comment, signer))
+        elif not config.identities_only:
+            others.append(Identity(signer.key, "", signer.comment, signer))
+    return [*preferred, *others, *files]
+
+
+async def _agent_signers(agent: "AgentClient | None", output: Output) -> "list[AgentSigner]":
+    if agent is None:
+        return []
+    try:
+        return list(await agent.keys())
+    except (OSError, SSHError, KeyFormatError) as error:
+        output.error(f"the agent does not list its keys: {escape(str(error))}")
+        return []
+
+
+def _file_identities(config: ClientConfig, output: Output) -> Iterator[Identity]:
+    certificates = list(_certificates(config, output))
+    was_named = "identity_file" in config.sources
+    for path in config.paths("identity_file"):
+        if not Path(path).exists():
+            if was_named:
+                output.info(
+                    f"Warning: Identity file {escape(path)} not accessible: No such file or directory."
+                )
+            continue
+        identity = _file_identity(path, output)
+        yield identity
+        if config.certificate_file:
+            yield from (
+                Identity(certificate, path)
+                for certificate in certificates
+                if identity.key is not None and certificate.plain == identity.key
+            )
+        else:
+            yield from _certificate_beside(path, output)
+
+
+def _file_identity(path: str, output: Output) -> Identity:
+    """Read the public half. A file given as `key.pub` means the agent's key, or the file without .pub."""
+    private = path.removesuffix(".pub")
+    try:
+        if path.endswith(".pub"):
+            key, comment = read_public_key(path)
+        else:
+            key, comment = read_public_half(path)
+    except ConfigError as error:
+        if os.path.exists(public_path(path)):  # noqa: PTH110  # the name as it was given
+            output.error(str(error))
+        return Identity(None, private)
+    return Identity(key, private, comment)
+
+
+def _certificate_beside(path: str, output: Output) -> Iterator[Identity]:
+    beside = path.removesuffix(".pub") + _CERTIFICATE
+    if Path(beside).exists():
+        certificate = _read_certificate(beside, output)
+        if certificate is not None:
+            yield Identity(certificate, path.removesuffix(".pub"))
+
+
+def _certificates(config: ClientConfig, output: Output) -> Iterator[PublicKey]:
+    for path in config.paths("certificate_file"):
+        certificate = _read_certificate(path, output)
+        if certificate is not None:
+            yield certificate
+
+
+def _read_certificate(path: str, output: Output) -> PublicKey | None:
+    try:
+        key, _ = read_public_key(path)
+    except ConfigError as error:
+        output.error(str(error))
+        return None
+    if key.plain is key:
+        output.error(f"{escape(path)}: it is a key and not a certificate")
+        return None
+    return key

@@ -1,0 +1,132 @@
+"""From a route to a connection on which the user is logged in, through other hosts where it has some."""
+
+import socket
+from collections.abc import Sequence
+
+from pyssh.aio.client import ClientLink, connect
+from pyssh.aio.timeouts import Timeouts
+from pyssh.algorithms.ciphers import CIPHERS
+from pyssh.algorithms.kex import KEX
+from pyssh.algorithms.macs import MACS
+from pyssh.algorithms.preferences import SIGNATURES, Algorithms
+from pyssh.options import ClientOptions
+from pyssh_cli.client.credentials import UserCredentials
+from pyssh_cli.client.prompt import Prompter
+from pyssh_cli.client.report import report
+from pyssh_cli.client.story import Story
+from pyssh_cli.client.trust import HostTrust
+from pyssh_cli.output import Level, Output
+from pyssh_config.algorithm_lists import apply_list
+from pyssh_config.client import ClientConfig
+
+__all__ = ["Login", "LoginFailedError", "log_in"]
+
+_COMPRESSION = "zlib@openssh.com"
+
+
+class LoginFailedError(Exception):
+    """Nobody got in, and why has been said."""
+
+
+class Login:
+    """A connection to the destination, and those it goes through."""
+
+    def __init__(self, links: Sequence[ClientLink], *, forwarding_allowed: bool) -> None:
+        self.links = tuple(links)
+        self.forwarding_allowed = forwarding_allowed
+
+    @property
+    def link(self) -> ClientLink:
+        """The connection to the destination."""
+        return self.links[-1]
+
+    async def close(self) -> None:
+        """Close all connections, the destination's first."""
+        for link in reversed(self.links):
+            await link.__aexit__(None, None, None)
+
+
+async def log_in(route: Sequence[ClientConfig], sock: socket.socket | None, output: Output) -> Login:
+    """Log in to each host of a route. Raises `LoginFailedError`; the reason has been printed."""
+    links: list[ClientLink] = []
+    trust: HostTrust | None = None
+    for config in route:
+        try:
+            trust = HostTrust(config, _prompter(config), output)
+            via = links[-1] if links else None
+            link = await _connect(config, trust, output, sock=None if via else sock, via=via)
+        except BaseException as error:
+            for opened in reversed(links):
+                await opened.__aexit__(None, None, None)
+            if not isinstance(error, Exception):
+                raise
+            report(error, config, output)
+            raise LoginFailedError from error
+        links.append(link)
+    assert trust is not None
+    return Login(links, forwarding_allowed=not trust.changed)
+
+
+def _prompter(config: ClientConfig) -> Prompter:
+    return Prompter(config.context.environ, batch=config.batch_mode)
+
+
+async def _connect(
+    config: ClientConfig,
+    trust: HostTrust,
+    output: Output,
+    *,
+    sock: socket.socket | None,
+    via: ClientLink | None,
+) -> ClientLink:
+    algorithms = _algorithms(config, trust)
+    credentials = UserCredentials(
+        config, _prompter(config), output, trust=trust, user_algorithms=algorithms.user_key
+    )
+    return await connect(
+        config.host_name,
+        config.port,
+        credentials=credentials,
+        trust=trust.decide,
+        options=_options(config, algorithms, output),
+        timeouts=_timeouts(config),
+        sock=sock,
+        via=via,
+        proxy_command=config.expand("proxy_command"),
+        on_event=Story(config, output).observe,
+    )
+
+
+def _algorithms(config: ClientConfig, trust: HostTrust) -> Algorithms:
+    """Return what to offer. An order of host key algorithms that the user made is left alone."""
+    host_key = apply_list(config.host_key_algorithms, SIGNATURES.default_names, SIGNATURES.names)
+    if config.host_key_algorithms is None:
+        host_key = trust.order_algorithms(host_key)
+    return Algorithms(
+        kex=apply_list(config.kex_algorithms, KEX.default_names, KEX.names),
+        host_key=host_key,
+        ciphers=apply_list(config.ciphers, CIPHERS.default_names, CIPHERS.names),
+        macs=apply_list(config.macs, MACS.default_names, MACS.names),
+        compression=(_COMPRESSION, "none") if config.compression else ("none",),
+        user_key=apply_list(config.pubkey_accepted_algorithms, SIGNATURES.default_names, SIGNATURES.names),
+    )
+
+
+def _options(config: ClientConfig, algorithms: Algorithms, output: Output) -> ClientOptions:
+    return ClientOptions(
+        user=config.user,
+        algorithms=algorithms,
+        rekey_bytes=config.rekey_limit.bytes,
+        rekey_seconds=float(config.rekey_limit.seconds),
+        keepalive_seconds=float(config.server_alive_interval),
+        keepalive_count=config.server_alive_count_max,
+        observer=output.trace if output.is_shown(Level.DEBUG3) else None,
+    )
+
+
+def _timeouts(config: ClientConfig) -> Timeouts:
+    if not config.connect_timeout:
+        return Timeouts()
+    # ConnectTimeout covers the way to the server's version line as well
+    seconds = float(config.connect_timeout)
+    return Timeouts(connect=seconds, login_step=seconds)

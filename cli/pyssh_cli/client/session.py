@@ -1,0 +1,292 @@
+"""Runs a shell, a command or a subsystem: starts it, joins the three streams, and learns how it ended."""
+
+import asyncio
+import contextlib
+import os
+from typing import Final
+
+from pyssh.aio.channel import Channel, ExitStatus
+from pyssh.aio.session import Terminal
+from pyssh.aio.splice import Sink, Source
+from pyssh.connection import requests
+from pyssh.errors import SSHError
+from pyssh.events import ChannelRequestReceived
+from pyssh.wire.message import Struct
+from pyssh_cli import exit_codes
+from pyssh_cli.client.interaction import Interaction
+from pyssh_cli.client.login import Login
+from pyssh_cli.client.terminal import LocalTerminal
+from pyssh_cli.output import Output, escape
+from pyssh_cli.settings import Settings
+from pyssh_config.patterns import matches_pattern
+
+__all__ = ["Descriptors", "Session", "SessionFailedError"]
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_DEFAULT_TERM: Final = "dumb"
+
+
+class SessionFailedError(Exception):
+    """The server does not run what was asked for, and that has been said."""
+
+
+class Descriptors:
+    """Where the session's streams go here; -f moves them away from 0, 1 and 2."""
+
+    def __init__(self, stdin: int | None, stdout: int = _STDOUT, stderr: int = _STDERR) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class Session:
+    """One session channel, from `start` to its exit code in `finish`."""
+
+    def __init__(self, login: Login, settings: Settings, output: Output) -> None:
+        self._link = login.link
+        self._settings = settings
+        self._config = settings.config
+        self._output = output
+        self._channel: Channel | None = None
+        self._interaction: Interaction | None = None
+        self._source: Source | None = None
+        self._sinks: list[Sink] = []
+        self._replies: list[tuple[str, asyncio.Task[bool]]] = []
+        self._watching: list[asyncio.Task[None]] = []
+        self._was_ended_here = False
+        self._has_local_terminal = os.isatty(_STDIN)
+
+    # --- the beginning
+
+    async def start(self, descriptors: Descriptors) -> None:
+        """Open the channel, ask for everything at once, and let bytes flow."""
+        terminal = self._terminal_wanted()
+        channel = self._channel = await self._link.open_session_channel()
+        channel.handle_requests(self._answer)
+        self._send_environment(channel)
+        if terminal is not None:
+            pty = requests.PtyReq(
+                terminal.term,
+                terminal.width,
+                terminal.height,
+                terminal.width_pixels,
+                terminal.height_pixels,
+                terminal.modes,
+            )
+            self._ask(channel, "PTY allocation", pty)
+            self._interaction = Interaction(
+                channel,
+                self._link,
+                self._output,
+                escape_character=self._config.escape_char,
+                logs_to_terminal=self._settings.logs_to_stderr and os.isatty(_STDERR),
+                on_disconnect=self._end_here,
+            )
+        self._ask(channel, *self._start_request())
+        self._join(channel, descriptors)
+        await self._check_replies()
+
+    def _terminal_wanted(self) -> Terminal | None:
+        """Say whether to ask for a terminal, as ssh decides it, and for which."""
+        settings = self._settings
+        wanted = settings.terminal in ("yes", "force") or (
+            settings.terminal == "auto" and settings.session == "shell"
+        )
+        if not wanted:
+            return None
+        if settings.terminal != "force" and (not self._has_local_terminal or self._config.stdin_null):
+            self._output.info("Pseudo-terminal will not be allocated because stdin is not a terminal.")
+            return None
+        term = dict(self._config.set_env).get("TERM") or self._config.context.environ.get("TERM")
+        return LocalTerminal().describe(term or _DEFAULT_TERM)
+
+    def _send_environment(self, channel: Channel) -> None:
+        for name, value in self._environment().items():
+            channel.send_request(requests.Env(os.fsencode(name), os.fsencode(value)))
+
+    def _environment(self) -> dict[str, str]:
+        patterns = self._config.send_env
+        found = {
+            name: value
+            for name, value in (self._config.context.environ.items() if patterns else ())
+            if any(matches_pattern(name, pattern) for pattern in patterns)
+        }
+        for name, value in self._config.set_env:
+            found[name] = value
+        return found
+
+    def _start_request(self) -> tuple[str, Struct]:
+        settings = self._settings
+        match settings.session:
+            case "subsystem":
+                return "subsystem", requests.Subsystem(settings.command.decode(errors="replace"))
+            case "exec":
+                self._output.debug(f"Sending command: {escape(settings.command.decode(errors='replace'))}")
+                return "exec", requests.Exec(settings.command)
+        return "shell", requests.Shell()
+
+    def _ask(self, channel: Channel, what: str, request: Struct) -> None:
+        """Send a request now; its answer is looked at when all have been sent."""
+        self._replies.append((what, asyncio.ensure_future(channel.request(request))))
+
+    async def _check_replies(self) -> None:
+        for what, reply in self._replies:
+            try:
+                granted = await reply
+            except SSHError as error:
+                # some servers close the channel instead of saying no
+                if self._link.ended:
+                    raise
+                self._output.debug(escape(str(error)))
+                granted = False
+            if granted:
+                continue
+            if what == "PTY allocation" and self._settings.terminal == "auto":
+                self._output.info(f"{what} request failed on channel 0")
+                self._stop_interaction()
+                continue
+            raise self._failed(what)
+
+    def _failed(self, what: str) -> SessionFailedError:
+        self._stop_interaction()
+        advice = {
+            "PTY allocation": "-T asks for no terminal",
+            "subsystem": "is it configured there?",
+            "exec": "the server runs no commands for this user",
+            "shell": "the server gives this user no shell; -N asks for none",
+        }
+        self._output.error(f"{what} request failed on channel 0; {advice[what]}")
+        return SessionFailedError()
+
+    # --- the streams
+
+    def _join(self, channel: Channel, descriptors: Descriptors) -> None:
+        """Start to move bytes between the channel and our three streams."""
+        self._sinks = [
+            Sink(channel, descriptors.stdout),
+            Sink(channel, descriptors.stderr, stderr=True),
+        ]
+        self._watching = [asyncio.ensure_future(self._watch(channel, sink)) for sink in self._sinks]
+        transform = None
+        if self._interaction is not None:
+            self._interaction.start(has_terminal=self._has_local_terminal and descriptors.stdin == _STDIN)
+            transform = self._interaction.transform
+        if descriptors.stdin is None:
+            channel.send_eof()
+            return
+        try:
+            self._source = Source(channel, descriptors.stdin, transform=transform)
+        except OSError as error:
+            self._output.debug(f"standard input cannot be read: {error.strerror}")
+            channel.send_eof()
+
+    async def _watch(self, channel: Channel, sink: Sink) -> None:
+        """Wait for the end of an output. If its reader is gone, so that nobody needs the rest, say so."""
+        try:
+            await sink.wait()
+        except BrokenPipeError:
+            if channel.closed:
+                return
+            if self._is_openssh:
+                # the server closes the command's output, which then ends as it would in a local pipe
+                channel.send_request(requests.EndOfWrite())
+            else:
+                channel.close()
+        except (OSError, SSHError) as error:
+            self._output.debug(f"an output ended: {escape(str(error))}")
+
+    async def _answer(self, question: ChannelRequestReceived) -> bool:
+        """Answer the server's requests about the channel."""
+        if isinstance(question.request, requests.EndOfWrite):
+            # the command no longer reads: nor do we
+            if self._source is not None:
+                self._source.stop()
+            return True
+        return False
+
+    @property
+    def _is_openssh(self) -> bool:
+        return "OpenSSH" in self._link.remote_version
+
+    # --- the end
+
+    async def finish(self) -> int:
+        """Wait until the session is over and everything is written; return the exit code."""
+        channel = self._channel
+        assert channel is not None
+        if self._is_openssh:
+            self._link.send_global_request(requests.NoMoreSessions())
+        try:
+            await channel.wait_closed()
+            await asyncio.gather(*self._watching)
+            await self._wait_for_forwarded()
+        finally:
+            self.stop()
+        self._say_end()
+        return self._exit_code(channel.exit)
+
+    def stop(self) -> None:
+        """Give back the terminal and our streams. Calling it twice is harmless."""
+        self._stop_interaction()
+        for _, reply in self._replies:
+            reply.cancel()
+        for task in self._watching:
+            task.cancel()
+        if self._source is not None:
+            self._source.stop()
+        for sink in self._sinks:
+            sink.stop()
+
+    def _stop_interaction(self) -> None:
+        if self._interaction is not None:
+            self._interaction.stop()
+
+    def _end_here(self) -> None:
+        self._was_ended_here = True
+        self._link.close()
+
+    async def _wait_for_forwarded(self) -> None:
+        """As with ssh, connections that are forwarded may end before we do."""
+        while not self._link.ended and (others := list(self._link.channels.values())):
+            self._output.debug(f"waiting for {len(others)} forwarded connections to end")
+            await asyncio.wait([asyncio.ensure_future(channel.wait_closed()) for channel in others])
+
+    def _say_end(self) -> None:
+        host = escape(self._config.host_name)
+        if self._link.ended and not self._was_ended_here:
+            error = self._link.error
+            detail = f": {escape(str(error))}" if error is not None else ""
+            self._output.info(f"Connection to {host} closed by remote host{detail}.")
+        elif self._interaction is not None:
+            self._output.info(f"Connection to {host} closed.")
+
+    def _exit_code(self, ended: ExitStatus | None) -> int:
+        if ended is None:
+            return exit_codes.SSH_FAILED
+        if ended.signal is not None:
+            core = " (core dumped)" if ended.core_dumped else ""
+            detail = f": {escape(ended.message)}" if ended.message else ""
+            self._output.error(f"the remote command died of signal {escape(ended.signal)}{core}{detail}")
+            return exit_codes.SSH_FAILED
+        if ended.status is None:
+            return exit_codes.SSH_FAILED
+        self._output.debug(f"Exit status {ended.status}")
+        return ended.status & 0xFF
+
+
+async def join_standard_streams(channel: Channel) -> None:
+    """Move bytes between a channel and standard input and output until the channel is closed (-W)."""
+    sink = Sink(channel, _STDOUT)
+    source = Source(channel, _STDIN)
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            await sink.wait()
+        if not sink.done or not source.done:
+            await asyncio.wait(
+                [asyncio.ensure_future(source.wait()), asyncio.ensure_future(channel.wait_closed())],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+    finally:
+        source.stop()
+        sink.stop()
+        channel.close()

@@ -1,0 +1,100 @@
+"""What `-v` tells of a connection: the engine's events in the words that people know from ssh."""
+
+from collections.abc import Mapping
+
+from pyssh.events import (
+    AgreedAlgorithms,
+    Authenticated,
+    BannerReceived,
+    CredentialRefused,
+    DebugReceived,
+    Event,
+    ExtensionsReceived,
+    KeyAccepted,
+    KeysExchanged,
+    PublicKeyCredential,
+    VersionReceived,
+)
+from pyssh_cli.output import Level, Output, escape_lines
+from pyssh_config.client import ClientConfig
+from pyssh_config.errors import escape
+
+__all__ = ["Story"]
+
+
+class Story:
+    """Tells what happens on one connection; `observe` is for `connect(on_event=...)`."""
+
+    def __init__(self, config: ClientConfig, output: Output) -> None:
+        self._config = config
+        self._output = output
+
+    def observe(self, event: Event) -> None:
+        """Take an event."""
+        output = self._output
+        match event:
+            case BannerReceived(message):
+                output.info(escape_lines(message.removesuffix("\n")))
+            case DebugReceived(_, message):
+                # ssh shows them only when asked, whatever the server says; sshd explains itself in them
+                output.debug(f"Remote: {escape_lines(message)}")
+            case _ if output.is_shown(Level.DEBUG):
+                self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        debug = self._output.debug
+        match event:
+            case VersionReceived(identification, preamble):
+                for line in preamble:
+                    debug(f"Before its version the server says: {escape(line)}")
+                debug(f"Remote protocol version: {escape(identification)}")
+            case KeysExchanged(algorithms):
+                for line in _chosen(algorithms):
+                    debug(line)
+            case ExtensionsReceived(extensions):
+                self._tell_extensions(extensions)
+            case KeyAccepted(key, algorithm):
+                debug(f"Server accepts key: {escape(key.key_type)} {key.fingerprint()} ({algorithm})")
+            case CredentialRefused():
+                debug(_refusal(event))
+            case Authenticated(_, method):
+                config = self._config
+                self._output.verbose(
+                    f'Authenticated to {escape(config.host_name)} port {config.port} using "{method}".'
+                )
+
+    def _tell_extensions(self, extensions: Mapping[str, bytes]) -> None:
+        for name, value in extensions.items():
+            shown = escape(value.decode("ascii", "backslashreplace"))
+            self._output.debug(f"Extension of the server: {escape(name)}={shown}")
+
+
+def _refusal(event: CredentialRefused) -> str:
+    credential = event.credential
+    what = credential.method
+    if isinstance(credential, PublicKeyCredential):
+        what = f"{escape(credential.key.key_type)} {credential.key.fingerprint()}"
+    reason = f" ({escape(event.reason)})" if event.reason else ""
+    return f"Refused: {what}{reason}"
+
+
+def _chosen(algorithms: AgreedAlgorithms) -> list[str]:
+    """Return what a key exchange agreed on."""
+    lines = [f"kex: algorithm: {algorithms.kex}", f"kex: host key algorithm: {algorithms.host_key}"]
+    for way, cipher, mac, compression in (
+        (
+            "server->client",
+            algorithms.cipher_server_to_client,
+            algorithms.mac_server_to_client,
+            algorithms.compression_server_to_client,
+        ),
+        (
+            "client->server",
+            algorithms.cipher_client_to_server,
+            algorithms.mac_client_to_server,
+            algorithms.compression_client_to_server,
+        ),
+    ):
+        lines.append(f"kex: {way} cipher: {cipher} MAC: {mac or '<implicit>'} compression: {compression}")
+    lines.append(f"kex: strict: {'yes' if algorithms.strict else 'no'}")
+    return lines

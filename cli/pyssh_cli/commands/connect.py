@@ -1,0 +1,75 @@
+"""`pyssh [user@]host [command]`: arguments and help only.
+
+The order of imports is deliberate: what takes long is imported while the connection is being made, so that
+the server works meanwhile.
+"""
+
+from collections.abc import Sequence
+
+from pyssh.errors import SSHError
+from pyssh_cli import exit_codes
+from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS, USAGE
+from pyssh_cli.getopt import BadUsageError, HostCommand, parse_host_command
+from pyssh_cli.output import Output
+
+__all__ = ["main"]
+
+PROGRAM = "pyssh"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Log in and run a session; return ssh's exit code."""
+    output = Output(PROGRAM)
+    try:
+        command = parse_host_command(arguments, SSH_FLAGS)
+        given = {key for key, _ in command.flags}
+        if "help" in given:
+            return _help(output)
+        if "V" in given:
+            return _version(output)
+        _check(command)
+    except BadUsageError as error:
+        output.error(str(error))
+        output.info(f"{USAGE}\npyssh connect --help lists the options")
+        return exit_codes.SSH_FAILED
+    return _connect(command, output)
+
+
+def _check(command: HostCommand) -> None:
+    for key, _ in command.flags:
+        if key in NOT_SUPPORTED:
+            raise BadUsageError(f"-{key}: {NOT_SUPPORTED[key]}")
+    if not command.host:
+        raise BadUsageError("which host? None was given")
+
+
+def _connect(command: HostCommand, output: Output) -> int:
+    from pyssh_cli.client.dial import Dialing  # noqa: PLC0415  # --help needs neither
+    from pyssh_cli.settings import load  # noqa: PLC0415
+
+    try:
+        settings = load(command, output)
+        dialing = Dialing.start(settings.first_hop, output)
+    except (SSHError, OSError) as error:
+        output.error(str(error))
+        return exit_codes.SSH_FAILED
+
+    from pyssh_cli.client.main import run  # noqa: PLC0415  # asyncio and the engine: while the connection is made
+
+    return run(settings, dialing, output)
+
+
+def _help(output: Output) -> int:
+    from pyssh_cli.flags import help_text  # noqa: PLC0415  # not on the way of a login
+
+    output.result(help_text())
+    return exit_codes.OK
+
+
+def _version(output: Output) -> int:
+    import platform  # noqa: PLC0415  # not on the way of a login
+
+    from pyssh.about import SOFTWARE_VERSION  # noqa: PLC0415
+
+    output.info(f"{SOFTWARE_VERSION}, Python {platform.python_version()}")
+    return exit_codes.OK

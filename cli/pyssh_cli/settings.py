@@ -1,0 +1,282 @@
+"""Flags over configuration files over defaults, ending in what a session needs.
+
+For each keyword the first value wins, and flags come first.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pyssh.errors import SSHError
+from pyssh.record import Record
+from pyssh_cli.getopt import Given, HostCommand
+from pyssh_cli.output import LOG_LEVELS, Output, file_sink, syslog_sink
+from pyssh_config.client import ClientConfig, ConfigFile
+from pyssh_config.errors import ConfigError
+from pyssh_config.forwards import (
+    Address,
+    Destination,
+    UnixPath,
+    check_user,
+    parse_destination,
+    parse_forward,
+    parse_stdio_forward,
+)
+from pyssh_config.match import ClientContext, SessionKind
+from pyssh_config.values import parse_port
+
+__all__ = ["Settings", "load"]
+
+Override = str | tuple[str, Any]
+
+# ssh has no limit of its own; a configuration that sends each host through another must end somewhere
+_MOST_HOPS: Final = 16
+_MOST_VERBOSE: Final = 3
+
+
+class SettingsError(SSHError):
+    """Flags and configuration that contradict one another."""
+
+
+class Settings(Record):
+    """One run of the client. `route` are the hosts to go through, each with its configuration, and the last.
+
+    `command` is empty for a shell, and the subsystem's name if `session` is that.
+    """
+
+    route: tuple[ClientConfig, ...]
+    session: SessionKind
+    command: bytes = b""
+    stdio_forward: Address | UnixPath | None = None
+    terminal: str = "auto"
+    logs_to_stderr: bool = True
+
+    @property
+    def config(self) -> ClientConfig:
+        """The configuration of the destination."""
+        return self.route[-1]
+
+    @property
+    def first_hop(self) -> ClientConfig:
+        """The configuration of the host to connect to from here."""
+        return self.route[0]
+
+
+def load(command: HostCommand, output: Output) -> Settings:
+    """Read the configuration for a command line and prepare `output` as it says. Raises ConfigError."""
+    destination = parse_destination(command.host)
+    words = " ".join(command.command)
+    files = _files(command.flags)
+    context = _context(command, words)
+    overrides = [*_combined(command.flags), *_one_by_one(command.flags, context.environ)]
+    config = _load(destination, files, overrides, context)
+    config, stdio_forward = _with_stdio_forward(config, command.flags)
+    _prepare_output(config, command.flags, output)
+    route = (*_hops(config, files, context), config)
+    session, text = _session(config, words)
+    logs_to_stderr = not any(key in "Ey" for key, _ in command.flags)
+    return Settings(route, session, os.fsencode(text), stdio_forward, config.request_tty, logs_to_stderr)
+
+
+def _load(
+    destination: Destination,
+    files: list[ConfigFile] | None,
+    overrides: list[Override],
+    context: ClientContext,
+) -> ClientConfig:
+    where: list[Override] = []
+    if destination.user is not None:
+        where.append(("user", destination.user))
+    if destination.port is not None:
+        where.append(("port", destination.port))
+    return ClientConfig.load(destination.host, files=files, overrides=[*overrides, *where], context=context)
+
+
+# --- flags
+
+
+def _files(flags: tuple[Given, ...]) -> list[ConfigFile] | None:
+    named = [value for key, value in flags if key == "F"]
+    if not named:
+        return None
+    return [] if named[-1].lower() == "none" else [ConfigFile(named[-1], is_user=True, is_required=True)]
+
+
+def _combined(flags: tuple[Given, ...]) -> list[Override]:
+    """Return what comes of flags that count together: -t, -T, -N, -W, -v, -q."""
+    terminal = ""
+    verbosity = 0
+    quiet = False
+    for key, _ in flags:
+        if key == "t":
+            terminal = "force" if terminal in ("yes", "force") else "yes"
+        elif key in "TNW":
+            terminal = "no"
+        elif key == "v":
+            verbosity = min(verbosity + 1, _MOST_VERBOSE)
+        elif key == "q":
+            quiet = True
+    overrides: list[Override] = []
+    if terminal:
+        overrides.append(("request_tty", terminal))
+    if verbosity or quiet:
+        overrides.append(("log_level", f"DEBUG{verbosity}" if verbosity else "QUIET"))
+    return overrides
+
+
+def _user(text: str) -> str:
+    check_user(text)
+    return text
+
+
+_SIMPLE: Final[Mapping[str, Override]] = {
+    "4": ("address_family", "inet"),
+    "6": ("address_family", "inet6"),
+    "C": ("compression", True),
+    "f": ("fork_after_authentication", True),
+    "g": ("gateway_ports", True),
+    "N": ("session_type", "none"),
+    "W": ("session_type", "none"),
+    "n": ("stdin_null", True),
+    "s": ("session_type", "subsystem"),
+}
+
+_WITH_VALUE: Final[Mapping[str, Callable[[str], Override]]] = {
+    "b": lambda value: ("bind_address", value),
+    "c": lambda value: f"Ciphers={value}",
+    "e": lambda value: f"EscapeChar={value}",
+    "i": lambda value: ("identity_file", (None if value.lower() == "none" else value,)),
+    "J": lambda value: f"ProxyJump={value}",
+    "l": lambda value: ("user", _user(value)),
+    "m": lambda value: f"MACs={value}",
+    "o": lambda value: value,
+    "P": lambda value: ("tag", value),
+    "p": lambda value: ("port", parse_port(value)),
+    "S": lambda value: f"ControlPath={value}",
+}
+
+_FORWARDS: Final = {
+    "D": ("dynamic_forward", {"dynamic": True}),
+    "L": ("local_forward", {}),
+    "R": ("remote_forward", {"remote": True}),
+}
+
+
+def _one_by_one(flags: tuple[Given, ...], environ: Mapping[str, str]) -> list[Override]:
+    overrides: list[Override] = []
+    for key, value in flags:
+        try:
+            if key in _SIMPLE:
+                overrides.append(_SIMPLE[key])
+            elif key in _WITH_VALUE:
+                overrides.append(_WITH_VALUE[key](value))
+            elif key in _FORWARDS:
+                field, form = _FORWARDS[key]
+                overrides.append((field, (parse_forward(value, environ=environ, **form),)))
+        except ConfigError as error:
+            raise error.at(f"-{key}", 0) from None
+    return overrides
+
+
+def _context(command: HostCommand, words: str) -> ClientContext:
+    keys = {key for key, _ in command.flags}
+    session: SessionKind = "exec" if words else "shell"
+    if "s" in keys:
+        session = "subsystem"
+    elif keys & {"N", "W"}:
+        session = "none"
+    return ClientContext.of_process(command=words, session=session, run=_run_in_shell)
+
+
+def _run_in_shell(command: str) -> bool:
+    """Run the command of `Match exec`."""
+    import subprocess  # noqa: PLC0415  # few configurations have one
+
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    # the user's own shell and the user's own configuration
+    return subprocess.run([shell, "-c", command], check=False, stdin=subprocess.DEVNULL).returncode == 0  # noqa: S603  # as said
+
+
+def _with_stdio_forward(
+    config: ClientConfig, flags: tuple[Given, ...]
+) -> tuple[ClientConfig, Address | UnixPath | None]:
+    targets = [value for key, value in flags if key == "W"]
+    if not targets:
+        return config, None
+    try:
+        target = parse_stdio_forward(targets[-1])
+    except ConfigError as error:
+        raise error.at("-W", 0) from None
+    changes: dict[str, Any] = {}
+    if "exit_on_forward_failure" not in config.sources:
+        changes["exit_on_forward_failure"] = True
+    if "clear_all_forwardings" not in config.sources:
+        changes |= dict.fromkeys(("local_forward", "remote_forward", "dynamic_forward"), ())
+    return config.replace(**changes), target
+
+
+# --- what comes of it
+
+
+def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Output) -> None:
+    output.level = LOG_LEVELS[config.log_level]
+    for key, value in flags:
+        if key == "E":
+            try:
+                output.sink = file_sink(value)
+            except OSError as error:
+                raise ConfigError(f"cannot write to it: {error.strerror}", path=value) from None
+        elif key == "y":
+            output.sink = syslog_sink(output.program)
+    for warning in config.warnings:
+        output.info(warning)
+    if config.forward_agent:
+        output.info("ForwardAgent: forwarding the authentication agent is not supported yet; it is left out")
+
+
+def _session(config: ClientConfig, words: str) -> tuple[SessionKind, str]:
+    """Return what to run: the kind of session, and the command or the subsystem's name."""
+    remote_command = config.expand("remote_command")
+    if remote_command is not None and words:
+        raise SettingsError("RemoteCommand and a command were given; -o RemoteCommand=none drops the first")
+    text = words or remote_command or ""
+    if config.session_type == "subsystem":
+        if not text:
+            raise SettingsError("-s needs the name of a subsystem behind the host, such as sftp")
+        return "subsystem", text
+    if config.session_type == "none":
+        return "none", ""
+    if config.fork_after_authentication and not text:
+        raise SettingsError("-f needs a command to run in the background, or -N to run none")
+    return ("exec", text) if text else ("shell", "")
+
+
+def _hops(
+    config: ClientConfig, files: list[ConfigFile] | None, context: ClientContext, depth: int = 0
+) -> tuple[ClientConfig, ...]:
+    """Return the configurations of the hosts on the way (ProxyJump), the first one in front.
+
+    As with ssh, what the command line says counts for the destination only, and the first hop may in turn
+    have hosts on its way.
+    """
+    if depth > _MOST_HOPS:
+        raise ConfigError(f"more than {_MOST_HOPS} hosts on the way", keyword="ProxyJump")
+    hops: list[ClientConfig] = []
+    for hop in config.jump_hosts():
+        found = _load(hop, files, [], context)
+        if hops:
+            found = found.replace(proxy_jump=None, proxy_command=None)
+        elif _is_same(found, config):
+            # "Host *" with a ProxyJump covers the jump host itself
+            return ()
+        hops.append(found)
+    if not hops:
+        return ()
+    before = _hops(hops[0], files, context, depth + 1)
+    if before:
+        hops[0] = hops[0].replace(proxy_command=None)
+    return (*before, *hops)
+
+
+def _is_same(one: ClientConfig, other: ClientConfig) -> bool:
+    return (one.host_name, one.port, one.user) == (other.host_name, other.port, other.user)
