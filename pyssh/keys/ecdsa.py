@@ -98,6 +98,10 @@ class EcdsaPrivate(PrivateKey):
             put_mpint(out, number)
         return bytes(out)
 
+    def library_key(self) -> ec.EllipticCurvePrivateKey:
+        """Return the key inside."""
+        return self._private
+
     def put_private(self, out: bytearray) -> None:
         """Append curve, point and the secret number."""
         Point(_NAMES[self._private.curve.name], self._private.public_key()).put(out)

@@ -59,6 +59,10 @@ class Ed25519Private(PrivateKey):
         """Return 64 bytes of signature."""
         return self._private.sign(data)
 
+    def library_key(self) -> Ed25519PrivateKey:
+        """Return the key inside."""
+        return self._private
+
     def put_private(self, out: bytearray) -> None:
         """Append the public key, then seed and public key as one string."""
         public = self._private.public_key().public_bytes_raw()

@@ -5,12 +5,17 @@ owner for signatures.
 """
 
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyssh.errors import KeyFormatError, UsageError
 from pyssh.keys.modules import key_module
 from pyssh.keys.public import PublicKey
 from pyssh.wire.types import put_string, put_text
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 __all__ = ["PrivateKey", "generate_private_key"]
 
@@ -41,6 +46,13 @@ class PrivateKey(ABC):
     @abstractmethod
     def put_private(self, out: bytearray) -> None:
         """Append the fields that follow the type name in OpenSSH's private key container."""
+
+    def library_key(self) -> "Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey":
+        """Return the key as an object of `cryptography`, for formats that SSH does not know.
+
+        Raises `KeyFormatError` for types that exist only in SSH.
+        """
+        raise KeyFormatError(f"a key of type {self.key.key_type} exists only in OpenSSH's own format")
 
     def __repr__(self) -> str:
         return f"<private {self.key.key_type} {self.key.fingerprint()}>"

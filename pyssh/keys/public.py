@@ -80,14 +80,18 @@ class PublicKey(Record):
         """Verify the parts of a signature blob whose name was found to be `algorithm`."""
         raise NotImplementedError
 
-    def fingerprint(self, hash_name: str = "sha256") -> str:
-        """Return the fingerprint as OpenSSH writes it; a certificate has that of its key."""
+    def digest(self, hash_name: str) -> bytes:
+        """Return the hash that the fingerprint shows; a certificate has that of its key."""
         algorithm = _FINGERPRINT_HASHES.get(hash_name)
         if algorithm is None:
             raise UsageError(f"no fingerprint hash is called {hash_name!r}")
         digest = hashes.Hash(algorithm())
         digest.update(self.plain.blob)
-        value = digest.finalize()
+        return digest.finalize()
+
+    def fingerprint(self, hash_name: str = "sha256") -> str:
+        """Return the fingerprint as OpenSSH writes it; a certificate has that of its key."""
+        value = self.digest(hash_name)
         if hash_name == "md5":
             return f"MD5:{value.hex(':')}"
         return f"{hash_name.upper()}:{b64encode(value).rstrip(b'=').decode('ascii')}"

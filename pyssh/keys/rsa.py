@@ -106,6 +106,10 @@ class RsaPrivate(PrivateKey):
         """Return an RSASSA-PKCS1-v1_5 signature."""
         return self._private.sign(data, padding.PKCS1v15(), _HASHES[algorithm])
 
+    def library_key(self) -> rsa.RSAPrivateKey:
+        """Return the key inside."""
+        return self._private
+
     def put_private(self, out: bytearray) -> None:
         """Append n, e, d, q^-1 mod p, p, q."""
         numbers = self._private.private_numbers()

@@ -7,7 +7,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from pyssh.errors import KeyFormatError, PassphraseError
 from pyssh.keys.ecdsa import EcdsaPrivate
@@ -15,7 +22,7 @@ from pyssh.keys.ed25519 import Ed25519Private
 from pyssh.keys.private import PrivateKey
 from pyssh.keys.rsa import RsaPrivate
 
-__all__ = ["decode_private_key"]
+__all__ = ["decode_private_key", "encode_private_key"]
 
 
 def decode_private_key(data: bytes, passphrase: bytes | None) -> PrivateKey:
@@ -44,3 +51,21 @@ def decode_private_key(data: bytes, passphrase: bytes | None) -> PrivateKey:
             return RsaPrivate.from_numbers(public.e, public.n, numbers.d, numbers.p, numbers.q)
         case _:
             raise KeyFormatError("SSH has no keys of this type")
+
+
+def encode_private_key(key: PrivateKey, file_format: str, passphrase: bytes | None) -> bytes:
+    """Return a private key file in the format "pem" (PKCS#1 or SEC 1) or "pkcs8".
+
+    Raises `KeyFormatError` for a type that the format does not have.
+    """
+    library_key = key.library_key()
+    if file_format == "pem":
+        if isinstance(library_key, Ed25519PrivateKey):
+            raise KeyFormatError("an ed25519 key has no form in PEM from before PKCS#8")
+        kind = PrivateFormat.TraditionalOpenSSL
+    else:
+        kind = PrivateFormat.PKCS8
+    encryption: KeySerializationEncryption = (
+        BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    )
+    return library_key.private_bytes(Encoding.PEM, kind, encryption)
