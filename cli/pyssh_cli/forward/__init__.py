@@ -1,0 +1,1 @@
+"""Forwarding as a task of its own: what keeps it up, and what shows it."""
