@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from pyssh.connection.keepalive import Keepalive
 from pyssh.connection.protocol import ConnectionProtocol
 from pyssh.connection.state import ConnectionState
-from pyssh.errors import ConnectionLost, DisconnectReason, Disconnected, ProtocolError, SSHError, UsageError
+from pyssh.errors import ConnectionLost, Disconnected, DisconnectReason, ProtocolError, SSHError, UsageError
 from pyssh.events import (
     AnyEvent,
     Authenticated,
@@ -29,7 +29,7 @@ from pyssh.transport.protocol import TransportProtocol
 from pyssh.transport.state import TransportState
 from pyssh.userauth.client import ClientAuthentication
 from pyssh.userauth.server import ServerAuthentication
-from pyssh.wire.message import Struct
+from pyssh.wire.message import Message, Struct
 from pyssh.wire.types import Boolean, Secret, Text, UInt32
 
 A = TypeVar("A")
@@ -59,6 +59,7 @@ class Engine:
         self._options = options
         self._events: list[AnyEvent] = []
         self._ended = False
+        self._running = False
         self._login_grace_seconds = 0.0
         self._login_deadline: float | None = None
         self._userauth: ClientAuthentication | ServerAuthentication | None = None
@@ -72,7 +73,7 @@ class Engine:
         self.connection = ConnectionProtocol(
             self._options,
             is_client=self.is_client,
-            send=transport.send,
+            send=self._send,
             send_parts=transport.send_parts,
             can_send=transport.can_send,
             emit=self._emit,
@@ -86,7 +87,7 @@ class Engine:
         return self._run(self._receive, data)
 
     def receive_eof(self) -> list[AnyEvent]:
-        """The stream ended."""
+        """Take note that the stream ended."""
         if not self._ended:
             self._end(self.transport.finish())
         return self._take_events()
@@ -178,14 +179,32 @@ class Engine:
     def _run(self, step: Callable[..., None], *arguments: object) -> list[AnyEvent]:
         """Do one step; turn what ends the connection into its last event."""
         if not self._ended:
+            self._running = True
             try:
                 step(*arguments)
             except ProtocolError as error:
-                self.transport.disconnect(error.reason, error.description)
-                self._end(error)
+                self._fail(error)
             except (Disconnected, ConnectionLost) as error:
                 self._end(error)
+            finally:
+                self._running = False
         return self._take_events()
+
+    def _send(self, message: Message) -> None:
+        """Send for the connection layer, which the owner also calls by itself.
+
+        That too many messages wait is the peer's fault, not the caller's: `Ended` comes with the next events.
+        """
+        try:
+            self.transport.send(message)
+        except ProtocolError as error:
+            if self._running:
+                raise
+            self._fail(error)
+
+    def _fail(self, error: ProtocolError) -> None:
+        self.transport.disconnect(error.reason, error.description)
+        self._end(error)
 
     def _end(self, error: SSHError | None) -> None:
         self._ended = True

@@ -28,8 +28,11 @@ class Limits(Record):
     # OpenSSH 10's KEXINIT has 1.5 KiB
     kexinit_size: int = 16 * 1024
     name_list_names: int = 256
-    # control messages that wait for a key exchange to end
+    # control messages that wait for a key exchange to end, and their size
     deferred_messages: int = 4096
+    deferred_size: int = 1024 * 1024
+    # nobody is known to need a second one; each costs us a signature
+    exchanges_before_authentication: int = 8
     # unknown message numbers answered with UNIMPLEMENTED, before we take it for an attack
     unimplemented_messages: int = 1024
     channels: int = 1024

@@ -9,7 +9,7 @@ from struct import Struct
 
 from pyssh.algorithms.ciphers import NoneOpener, NoneSealer, PacketOpener, PacketSealer
 from pyssh.algorithms.compression import Compressor, Decompressor
-from pyssh.errors import ProtocolError
+from pyssh.errors import IntegrityError, ProtocolError
 
 _PREFIX = Struct(">IB")
 _SEQUENCE_MASK = 0xFFFFFFFF
@@ -103,6 +103,7 @@ class PacketReader:
     """
 
     __slots__ = (
+        "_length_is_bad",
         "_offset",
         "_opener",
         "_packet_size",
@@ -119,6 +120,7 @@ class PacketReader:
         self._view = _NOTHING
         self._offset = 0
         self._partial = bytearray()
+        self._length_is_bad = False
         self.sequence_number = 0
         self.maximum_packet_length = maximum_packet_length
         self.switch(NoneOpener(), None)
@@ -205,12 +207,15 @@ class PacketReader:
         if opener.tag_size and not opener.unaligned:
             # the length was encrypted and not authenticated: an error here and now would tell an attacker of
             # CBC mode what his block decrypts to (CVE-2008-5161), so let the MAC fail after as much as can be
+            self._length_is_bad = True
             longest = self.maximum_packet_length
             return longest - longest % opener.block_size + opener.tag_size
         raise ProtocolError(f"bad packet length {length}")
 
     def _open(self, packet: memoryview) -> memoryview:
         plain = memoryview(self._opener.open(packet, self.sequence_number))
+        if self._length_is_bad:  # the MAC is right: it is the peer itself that lies
+            raise IntegrityError
         self._packet_size = 0
         padding = plain[0]
         end = len(plain) - padding

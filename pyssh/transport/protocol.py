@@ -3,7 +3,6 @@
 Takes bytes and gives payloads for the layers above; takes messages and gives bytes.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -39,6 +38,7 @@ from pyssh.messages.transport import (
 )
 from pyssh.options import Options
 from pyssh.transport import gate
+from pyssh.transport.deferred import DeferredMessages
 from pyssh.transport.derivation import DirectionKeys
 from pyssh.transport.exchange import Identifications, KeyExchange, Outcome
 from pyssh.transport.framing import PacketReader, PacketWriter
@@ -75,9 +75,11 @@ class TransportProtocol:
         self._writer.output.append(self._identification + b"\r\n")
         self._phase = Phase.FIRST_EXCHANGE
         self._verdicts = gate.table(self._phase, strict=False, is_client=is_client)
-        self._deferred: deque[Message] = deque()
+        self._deferred = DeferredMessages(options.limits)
         self._may_send = False
         self._unimplemented = 0
+        self._exchanges = 0
+        self._ext_infos = 0
         self._exchange: KeyExchange | None = None
         self._rekey: RekeyTimer | None = None
         self._authenticated = False
@@ -120,8 +122,7 @@ class TransportProtocol:
                 self._observe_received(payload)
                 return payload
             self._receive(number, allowed, payload)
-        if self._rekey is not None and self._may_send and self._rekey.due(self._writer, reader):
-            self.start_rekey()
+        self._rekey_if_due()
         return None
 
     def keep(self) -> None:
@@ -171,12 +172,20 @@ class TransportProtocol:
             case Unimplemented():
                 self._emit(UnimplementedReceived(message.packet_sequence_number))
             case ExtInfo():
-                self.extensions |= message.extensions()
-                self._emit(ExtensionsReceived(dict(self.extensions)))
+                self._receive_ext_info(message)
             case Ping():
                 self.send(Pong(message.data))
             case Pong():
                 self._emit(PongReceived(message.data))
+
+    def _receive_ext_info(self, message: ExtInfo) -> None:
+        # RFC 8308 section 2.4: behind the first NEWKEYS, and a server once more before its success; any
+        # number of them would fill our memory with names
+        self._ext_infos += 1
+        if self._ext_infos > (2 if self._is_client else 1):
+            raise ProtocolError("too many EXT_INFO messages")
+        self.extensions |= message.extensions()
+        self._emit(ExtensionsReceived(dict(self.extensions)))
 
     # --- key exchange
 
@@ -201,11 +210,22 @@ class TransportProtocol:
         if self._exchange is None:
             self._start_exchange()
 
+    def _rekey_if_due(self) -> None:
+        # not before login: SUCCESS would wait for the new keys, and with it the begin of compression, about
+        # which the peers would then differ; OpenSSH does not either
+        if self._authenticated and self._may_send:
+            assert self._rekey is not None
+            if self._rekey.due(self._writer, self._reader):
+                self.start_rekey()
+
     def _receive_kexinit(self, payload: memoryview) -> None:
         if self._exchange is None:
             self._start_exchange()
         exchange = self._exchange
         assert exchange is not None
+        self._exchanges += 1
+        if self._exchanges > self._options.limits.exchanges_before_authentication and not self._authenticated:
+            raise ProtocolError("too many key exchanges before login")
         self._observe_received(payload)
         ours, theirs = self._identification, self.peer_identification
         exchange.receive_kexinit(
@@ -238,8 +258,8 @@ class TransportProtocol:
         if first:
             self._send_ext_info(outcome)
         self._may_send = True
-        while self._deferred and self._may_send:
-            self._send_now(self._deferred.popleft())
+        for message in self._deferred.take_all():
+            self._send_now(message)
 
     def _receive_newkeys(self, payload: memoryview) -> None:
         exchange = self._exchange
@@ -299,14 +319,10 @@ class TransportProtocol:
 
     def send(self, message: Message) -> None:
         """Send a message of any layer; during a key exchange it waits."""
-        if self._ended:
-            return
         if self._may_send:
             self._send_now(message)
-        elif len(self._deferred) >= self._options.limits.deferred_messages:
-            raise ProtocolError("too many messages wait for a key exchange")
-        else:
-            self._deferred.append(message)
+        elif not self._ended:
+            self._deferred.put(message)
 
     def send_parts(self, header: bytes, data: bytes | memoryview) -> None:
         """Send channel data at once; only while `can_send()`."""
@@ -345,8 +361,7 @@ class TransportProtocol:
 
     def drain(self) -> list[bytes | bytearray]:
         """Return the bytes that are ready to leave, in order."""
-        if self._rekey is not None and self._may_send and self._rekey.due(self._writer, self._reader):
-            self.start_rekey()
+        self._rekey_if_due()
         return self._writer.drain()
 
     # --- the rest
@@ -429,8 +444,8 @@ class TransportProtocol:
             self.session_identifier,
             self.host_key.blob,
             AlgorithmsState.of(self.algorithms).encode(),
-            _direction_state(self._sent_keys, writer.sealer.iv, writer).encode(),
-            _direction_state(self._received_keys, reader.opener.iv, reader).encode(),
+            DirectionState.of(self._sent_keys, writer.sealer.iv, writer).encode(),
+            DirectionState.of(self._received_keys, reader.opener.iv, reader).encode(),
             ExtInfo.of(self.extensions).encode(),
             reader.unread(),
             b"".join(writer.drain()),
@@ -475,9 +490,3 @@ class TransportProtocol:
             self._writer.output.append(state.unsent)
         self._reader.feed(state.unread)
         self._reader.keep()
-
-
-def _direction_state(keys: DirectionKeys, iv: bytes, counted: PacketReader | PacketWriter) -> DirectionState:
-    return DirectionState(
-        iv, keys.key, keys.mac_key, counted.sequence_number, counted.packets, counted.byte_count
-    )

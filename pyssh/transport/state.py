@@ -2,6 +2,7 @@
 
 from pyssh.events import AgreedAlgorithms
 from pyssh.transport.derivation import DirectionKeys
+from pyssh.transport.framing import PacketReader, PacketWriter
 from pyssh.wire.message import Struct
 from pyssh.wire.types import Boolean, Rest, Secret, String, Text, UInt32, UInt64
 
@@ -15,6 +16,11 @@ class DirectionState(Struct):
     sequence_number: UInt32
     packets: UInt64
     byte_count: UInt64
+
+    @classmethod
+    def of(cls, keys: DirectionKeys, iv: bytes, counted: PacketReader | PacketWriter) -> "DirectionState":
+        """Return the state of a direction whose cipher stands at `iv`."""
+        return cls(iv, keys.key, keys.mac_key, counted.sequence_number, counted.packets, counted.byte_count)
 
     @property
     def keys(self) -> DirectionKeys:
