@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pyssh.algorithms.ciphers import CIPHERS
+from pyssh.algorithms.preferences import SIGNATURES
 from pyssh.errors import NegotiationError
 from pyssh.events import AgreedAlgorithms
 from pyssh.messages.transport import KexInit
@@ -89,6 +90,16 @@ def negotiate(client: KexInit, server: KexInit, *, is_client: bool) -> Negotiate
         client.first_kex_packet_follows and guess_wrong,
         server.first_kex_packet_follows and guess_wrong,
     )
+
+
+def server_sig_algs(user_key: Sequence[str]) -> bytes:
+    """Return the value of that extension (RFC 8308 section 3.1) for what a server takes from users.
+
+    Beside the algorithms it names their signature formats: for a certificate clients look for that, and an
+    RSA certificate is not even tried by OpenSSH and AsyncSSH without it.
+    """
+    names = dict.fromkeys(each for name in user_key for each in (SIGNATURES[name].signature_format, name))
+    return ",".join(names).encode()
 
 
 def _without_marks(names: Sequence[str]) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ from pyssh.transport.derivation import DirectionKeys
 from pyssh.transport.exchange import Identifications, KeyExchange, Outcome
 from pyssh.transport.framing import PacketReader, PacketWriter
 from pyssh.transport.gate import Phase
+from pyssh.transport.negotiation import server_sig_algs
 from pyssh.transport.rekey import RekeyTimer
 from pyssh.transport.state import AlgorithmsState, DirectionState, TransportState
 from pyssh.transport.suite import Suite
@@ -308,7 +309,7 @@ class TransportProtocol:
         else:
             wanted = negotiated.client_wants_ext_info
             extensions = {
-                "server-sig-algs": ",".join(self._options.algorithms.user_key).encode(),
+                "server-sig-algs": server_sig_algs(self._options.algorithms.user_key),
                 "publickey-hostbound@openssh.com": b"0",
                 "ping@openssh.com": b"0",
             } | extensions

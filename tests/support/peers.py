@@ -235,7 +235,7 @@ def _sshd_lines(peer: OpenSSH, folder: Path, port: int, host_keys: Sequence[Path
 
 
 @contextlib.contextmanager
-def dropbear_server(*options: str, host_key: str = "ed25519") -> Iterator[Server]:
+def dropbear_server(*options: str, host_key: str = "ed25519", authorized_keys: str = "") -> Iterator[Server]:
     """Dropbear with more command-line options; logs in `Server.user` with `Server.identity`.
 
     Dropbear reads `authorized_keys` in the home that the system names, and nowhere else; so it runs as root
@@ -249,7 +249,7 @@ def dropbear_server(*options: str, host_key: str = "ed25519") -> Iterator[Server
         before = namespace([account], folder)
         keys = account.home / ".ssh"
         keys.mkdir(mode=0o700)
-        (keys / "authorized_keys").write_text(identity.with_suffix(".pub").read_text())
+        (keys / "authorized_keys").write_text(identity.with_suffix(".pub").read_text() + authorized_keys)
         for path in (keys, keys / "authorized_keys"):
             os.chown(path, account.uid, account.uid)
         private = folder / "host_key"

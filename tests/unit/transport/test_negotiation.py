@@ -4,7 +4,7 @@ import pytest
 
 from pyssh.errors import DisconnectReason, NegotiationError
 from pyssh.messages.transport import KexInit
-from pyssh.transport.negotiation import negotiate
+from pyssh.transport.negotiation import negotiate, server_sig_algs
 
 GCM, CTR = "aes256-gcm@openssh.com", "aes256-ctr"
 
@@ -99,3 +99,9 @@ def test_a_guess_is_right_when_both_first_names_agree(follows: bool) -> None:
     other = kexinit(server_host_key_algorithms=("rsa-sha2-512",))
     assert negotiate(client, other, is_client=False).client_guess_wrong is follows
     assert negotiate(client, other, is_client=False).server_guess_wrong is False
+
+
+def test_clients_find_the_signature_format_of_a_certificate() -> None:
+    assert server_sig_algs(("ssh-ed25519", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-512")) == (
+        b"ssh-ed25519,rsa-sha2-512,rsa-sha2-512-cert-v01@openssh.com"
+    )
