@@ -5,7 +5,7 @@ Its owner reads it through `ConnectionProtocol.channels`; only `ConnectionProtoc
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, assert_never
 
 from pyssh.connection.kinds import decode_kind, encode_kind
 from pyssh.connection.replies import ReplyQueue
@@ -200,6 +200,8 @@ class Channel:
             case ChannelOpenFailure():
                 self.state = ChannelState.CLOSED
                 self._around.emit(ChannelOpenFailed(self.number, message.reason_code, message.description))
+            case _:
+                assert_never(message)
         assert self.state in TRANSITIONS[before, type(message)]
 
     def _receive_request(self, message: ChannelRequest) -> None:

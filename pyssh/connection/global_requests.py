@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import assert_never
 
 from pyssh.connection.replies import ReplyQueue
 from pyssh.connection.requests import (
@@ -50,6 +51,8 @@ class GlobalRequests:
                 self._receive_reply(message.response_data, granted=True)
             case RequestFailure():
                 self._receive_reply(message.response_data, granted=False)
+            case _:
+                assert_never(message)
 
     def _receive_reply(self, data: bytes, *, granted: bool) -> None:
         if not self._awaited:

@@ -243,7 +243,7 @@ class ConnectionProtocol:
     def writable(self, channel: int) -> int:
         """Return how many bytes `send_data` would take now: 0 during a key exchange."""
         found = self._find(channel)
-        return found.writable() if found else 0
+        return found.writable() if found is not None and found.state is _OPEN else 0
 
     def consumed(self, channel: int, n: int) -> None:
         """Note that the reader took `n` bytes, of any type.
@@ -289,7 +289,7 @@ class ConnectionProtocol:
         self._numbers.forget(channel)
 
     def request(self, channel: int, request: Struct, want_reply: bool = True) -> None:
-        """Send one of `pyssh.connection.requests`.
+        """Send one of `pyssh.connection.requests`; `UsageError` if the channel is not open.
 
         With `want_reply` comes a `ChannelRequestAnswered`, in the order of asking.
         """
