@@ -1,0 +1,1 @@
+"""The server command: accounts, sessions, forwarding, and the process itself."""
