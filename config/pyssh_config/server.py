@@ -47,7 +47,10 @@ class _Section(Record):
 
 
 class ServerConfig(Record):
-    """The values, one attribute for each keyword that is built; the defaults are sshd's.
+    """The values, one attribute for each keyword that is built.
+
+    The defaults are sshd's, but for two: no compression unless it is asked for, and no PidFile, which would be
+    another server's.
 
     Repeatable keywords are tuples. None stands for `none`, for `permit_open` and `permit_listen` for `any`.
     `host_key` is empty for the defaults, `listen_address` for all addresses at each `port`. `warnings` are
@@ -66,7 +69,7 @@ class ServerConfig(Record):
     ciphers: str | None = None
     client_alive_count_max: int = 3
     client_alive_interval: int = 0
-    compression: str = "delayed"
+    compression: str = "no"
     deny_groups: tuple[str, ...] = ()
     deny_users: tuple[str, ...] = ()
     disable_forwarding: bool = False
@@ -90,7 +93,7 @@ class ServerConfig(Record):
     permit_root_login: str = "prohibit-password"
     permit_tty: bool = True
     permit_user_environment: str | None = None
-    pid_file: str | None = "/run/sshd.pid"
+    pid_file: str | None = None
     port: tuple[int, ...] = (_DEFAULT_PORT,)
     print_motd: bool = True
     pubkey_accepted_algorithms: str | None = None
