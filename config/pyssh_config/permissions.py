@@ -56,10 +56,18 @@ def _check(path: str, found: os.stat_result, uid: int) -> None:
         raise ConfigError(
             f"bad ownership: it belongs to uid {found.st_uid}, not to uid {uid} or root", path=path
         )
-    if found.st_mode & _OTHERS_CAN_WRITE:
+    if found.st_mode & _OTHERS_CAN_WRITE and not _is_shared_safely(found):
         raise ConfigError(
             f"bad modes: {stat.S_IMODE(found.st_mode):04o} lets others write to it; try chmod go-w", path=path
         )
+
+
+def _is_shared_safely(found: os.stat_result) -> bool:
+    """Whether it is a directory like /tmp, where others can make names and not touch those of their owners.
+
+    sshd does not make this exception; it keeps a file below /tmp usable whose every other part is ours.
+    """
+    return stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)
 
 
 def check_private(path: str, found: os.stat_result) -> None:

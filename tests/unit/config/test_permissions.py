@@ -53,6 +53,19 @@ def test_files_outside_the_home_count_up_to_the_root(home: Path) -> None:
         read(home, "link")
 
 
+def test_a_directory_like_tmp_does_not_spoil_what_is_ours_below_it(home: Path) -> None:
+    outside = home.parent / "shared"
+    (outside / "ours").mkdir(parents=True, mode=0o755)
+    outside.chmod(0o1777)
+    keys = outside / "ours" / "keys"
+    keys.write_text("x")
+    (home / "link").symlink_to(keys)
+    assert read(home, "link") == b"x"
+    keys.chmod(0o666)
+    with pytest.raises(ConfigError, match="bad modes"):
+        read(home, "link")
+
+
 def test_files_of_others_are_refused(home: Path) -> None:
     if UID == 0:
         os.chown(home / ".ssh" / "keys", 12345, 12345)
