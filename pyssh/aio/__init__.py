@@ -9,7 +9,9 @@ from pyssh.aio.channel import Channel, ExitStatus
 from pyssh.aio.client import ClientLink, connect
 from pyssh.aio.credentials import AnySigner, AsyncSigner, Credentials, SimpleCredentials
 from pyssh.aio.forward import Forward, ForwardEvent, LocalForward
+from pyssh.aio.forward_server import ServerForwarding
 from pyssh.aio.handler import ServerHandler
+from pyssh.aio.handover import detach, resume
 from pyssh.aio.link import ChannelRunner, Link
 from pyssh.aio.reader import Reader
 from pyssh.aio.server import Server, ServerLink, serve, serve_stream
@@ -39,6 +41,7 @@ __all__ = [
     "LocalForward",
     "Reader",
     "Server",
+    "ServerForwarding",
     "ServerHandler",
     "ServerLink",
     "ServerSession",
@@ -51,7 +54,9 @@ __all__ = [
     "Terminal",
     "Timeouts",
     "connect",
+    "detach",
     "open_proxy_command",
+    "resume",
     "serve",
     "serve_stream",
     "splice",

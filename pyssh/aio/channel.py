@@ -69,6 +69,7 @@ class Channel:
         self.exit: ExitStatus | None = None
         self.eof_received = False
         self._connection = link.engine.connection
+        self._turns = link.turns
         self._lanes: dict[int, Lane] = {0: self.stdout, STDERR: self.stderr}
         self._writes: deque[_Write] = deque()
         self._on_writable: list[Callable[[], None]] = []
@@ -155,7 +156,7 @@ class Channel:
             view = view.cast("B")
         self._check_writable()
         if not self._writes:
-            taken = self.link.send(self, view[:_BURST], data_type_code)
+            taken = self._turns.send(self.number, view[:_BURST], data_type_code)
             if taken == len(view):
                 await self._yield(taken)
                 return
@@ -163,7 +164,7 @@ class Channel:
         write = _Write(view, data_type_code, self.link.loop.create_future())
         self._writes.append(write)
         if len(self._writes) == 1:
-            self.link.wait_for_room(self, len(view))
+            self._turns.wait(self, len(view))
         try:
             await write.done
         finally:
@@ -183,19 +184,19 @@ class Channel:
     def send(self, data: memoryview, data_type_code: int = 0) -> int:
         """Hand over as much of `data` as may be sent now, without waiting; return how much."""
         self._check_writable()
-        return 0 if self._writes else self.link.send(self, data, data_type_code)
+        return 0 if self._writes else self._turns.send(self.number, data, data_type_code)
 
     def writable(self, size: int) -> int:
         """Return how much of a piece of `size` bytes `send` would take now; 0 while writes wait."""
         if self._writes:
             return 0
-        return min(self.link.room(size), self._connection.writable(self.number))
+        return self._turns.room(self.number, size)
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         """Call `callback` once when `send` may take more; called also at the end of the channel."""
         self._on_writable.append(callback)
         if not self._writes:
-            self.link.wait_for_room(self, _BULK)
+            self._turns.wait(self, _BULK)
 
     def when_closed(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the channel is closed or the link ends."""
@@ -213,10 +214,10 @@ class Channel:
         """Go on with what waits for room; called by the link."""
         while self._writes:
             write = self._writes[0]
-            taken = self.link.send(self, write.data[:_BURST], write.code)
+            taken = self._turns.send(self.number, write.data[:_BURST], write.code)
             if taken < len(write.data):
                 write.data = write.data[taken:]
-                self.link.wait_for_room(self, len(write.data))
+                self._turns.wait(self, len(write.data))
                 return
             self._writes.popleft()
             if not write.done.done():
@@ -296,6 +297,12 @@ class Channel:
 
     # --- from the link
 
+    def restore(self, *, eof_sent: bool, eof_received: bool) -> None:
+        """Take over where another process left off."""
+        self._eof_wanted = self._eof_sent = eof_sent
+        if eof_received:
+            self.receive_eof()
+
     def receive_data(self, event: DataReceived) -> Lane | None:
         """Take data; return the lane to flush after this read."""
         lane = self._lanes.get(event.data_type_code)
@@ -312,8 +319,9 @@ class Channel:
 
     def receive_reply(self, granted: bool) -> None:
         """Take the answer to the oldest unanswered request."""
-        answered = self._replies.popleft()
-        if not answered.done():
+        # it may be another process that has asked (`handover.py`)
+        answered = self._replies.popleft() if self._replies else None
+        if answered is not None and not answered.done():
             answered.set_result(granted)
 
     def receive_request(self, question: ChannelRequestReceived) -> None:

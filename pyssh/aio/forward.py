@@ -41,6 +41,7 @@ class ForwardEvent(Record):
 
 
 ForwardObserver = Callable[["Forward", ForwardEvent], None]
+ChannelKindOf = Callable[[Address, Address | None], Struct]
 
 
 def direct_kind(address: Address, originator: Address | None = None) -> Struct:
@@ -157,11 +158,17 @@ class LocalForward(Forward):
     """
 
     def __init__(
-        self, listen: Listen, target: Address | None, observer: ForwardObserver | None, timeouts: Timeouts
+        self,
+        listen: Listen,
+        target: Address | None,
+        observer: ForwardObserver | None,
+        timeouts: Timeouts,
+        channel_kind: ChannelKindOf,
     ) -> None:
         super().__init__(listen, target, observer)
         self.kind = "dynamic" if target is None else "local"
         self._timeouts = timeouts
+        self._channel_kind = channel_kind
         self._link: Link | None = None
         self._acceptor: Acceptor | None = None
 
@@ -173,9 +180,13 @@ class LocalForward(Forward):
         *,
         observer: ForwardObserver | None = None,
         timeouts: Timeouts | None = None,
+        channel_kind: ChannelKindOf = direct_kind,
     ) -> "LocalForward":
-        """Start to listen; OSError if that cannot be."""
-        forward = cls(listen, target, observer, timeouts or Timeouts())
+        """Start to listen; OSError if that cannot be.
+
+        `channel_kind` makes the kind of channel from the target and the originator's address.
+        """
+        forward = cls(listen, target, observer, timeouts or Timeouts(), channel_kind)
         forward._acceptor = Acceptor(await open_listeners(listen), forward._accepted)
         forward.address = forward._acceptor.addresses[0]
         return forward
@@ -238,7 +249,7 @@ class LocalForward(Forward):
     ) -> Channel:
         loop = asyncio.get_running_loop()
         try:
-            channel = await link.open_channel(direct_kind(target, peer))
+            channel = await link.open_channel(self._channel_kind(target, peer))
         except SSHError:
             if dialogue is not None:
                 with contextlib.suppress(OSError):

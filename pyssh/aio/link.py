@@ -11,11 +11,12 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from pyssh.aio.channel import Channel
-from pyssh.aio.pump import SMALL_WRITE, Pump
+from pyssh.aio.pump import Pump
 from pyssh.aio.reader import Lane
 from pyssh.aio.streams import Address, Stream
 from pyssh.aio.tasks import TaskScope, report
 from pyssh.aio.timeouts import Timeouts, limit
+from pyssh.aio.turns import Turns
 from pyssh.engine import Engine
 from pyssh.errors import (
     ChannelOpenError,
@@ -99,17 +100,13 @@ class Link:
         self.error: Exception | None = None
         self.ended = False
         self._on_event = on_event
-        self._pump = Pump(
-            engine, stream, on_events=self._dispatch, on_room=self._resume_for_pump, timeouts=timeouts
-        )
+        self._pump = Pump(engine, stream, on_events=self._dispatch, timeouts=timeouts)
+        self.turns: Final = Turns(self.loop, self._pump, engine)
+        self._pump.on_room = self.turns.pump_has_room
         self._channels: dict[int, Channel] = {}
         self.channels: Mapping[int, Channel] = MappingProxyType(self._channels)
         self._opening: dict[int, tuple[Struct, asyncio.Future[Channel]]] = {}
         self._replies: deque[asyncio.Future[bytes] | None] = deque()
-        # channels that wait for the pump, in turn, and those that wait for a window or new keys
-        self._for_pump: dict[Channel, None] = {}
-        self._for_engine: dict[Channel, None] = {}
-        self._resume_scheduled = False
         self._at_end: list[Callable[[], object]] = []
         self._questions = 0
         self._steps = 0
@@ -159,7 +156,7 @@ class Link:
                     if lane is not None:
                         touched.append(lane)
                 case WindowAdjusted(number):
-                    self._resume_for_engine(self._channels[number])
+                    self.turns.window_opened(self._channels[number])
                 case EofReceived(number):
                     self._channels[number].receive_eof()
                 case ChannelClosed(number):
@@ -191,6 +188,7 @@ class Link:
                     self._show(event)
                 case Authenticated(user):
                     self.user = user
+                    self._pump.tick_now()
                     self._show(event)
                     self._authenticated.set_result(None)
                 case Ended(error):
@@ -211,8 +209,8 @@ class Link:
             self.host_key = event.host_key
             self.session_identifier = event.session_identifier
             self.exchange_signature = event.signature
-        for channel in list(self._for_engine):
-            self._resume_for_engine(channel)
+        self._pump.tick_now()
+        self.turns.keys_changed()
 
     # --- questions
 
@@ -286,9 +284,14 @@ class Link:
         """Grant the peer a channel and run `runner` with it; when that returns, the channel is closed."""
         if self.ended:
             return
-        channel = self._add_channel(question.channel, question.kind)
-        self.tasks.spawn(self._run_channel(channel, runner), type(question.kind).__name__)
+        self.run_channel(question.channel, question.kind, runner)
         self.settle(question, OpenAccepted(type_data))
+
+    def run_channel(self, number: int, kind: Struct, runner: ChannelRunner) -> Channel:
+        """Run `runner` in a channel of the peer's."""
+        channel = self._add_channel(number, kind)
+        self.tasks.spawn(self._run_channel(channel, runner), type(kind).__name__)
+        return channel
 
     async def _run_channel(self, channel: Channel, runner: ChannelRunner) -> None:
         try:
@@ -305,8 +308,7 @@ class Link:
 
     def _drop(self, number: int) -> Channel:
         channel = self._channels.pop(number)
-        self._for_pump.pop(channel, None)
-        self._for_engine.pop(channel, None)
+        self.turns.drop(channel)
         return channel
 
     def forget(self, channel: Channel) -> None:
@@ -316,52 +318,6 @@ class Link:
             self._drop(channel.number).receive_closed()
 
     # --- sending
-
-    def send(self, channel: Channel, data: memoryview, data_type_code: int) -> int:
-        """Hand over channel data as far as it may leave now; return how much. Called by channels."""
-        size = len(data)
-        room = self._pump.room(size)
-        if room <= 0:
-            return 0
-        if size > room:
-            data = data[:room]
-        taken = self.engine.connection.send_data(channel.number, data, data_type_code)
-        if taken:
-            self._pump.handed(taken)
-        return taken
-
-    def room(self, size: int) -> int:
-        """Return how much of a piece of `size` bytes the pump would take now."""
-        return self._pump.room(size)
-
-    def wait_for_room(self, channel: Channel, size: int) -> None:
-        """Call `channel.resume` when `size` bytes may be sent, or some of them: soon, if that is now."""
-        if self._pump.room(size) > 0:
-            if self.engine.connection.writable(channel.number) <= 0:
-                self._for_engine[channel] = None
-                return
-            if not self._resume_scheduled:
-                self._resume_scheduled = True
-                self.loop.call_soon(self._resume_now)
-        self._for_pump[channel] = None
-
-    def _resume_now(self) -> None:
-        self._resume_scheduled = False
-        self._resume_for_pump()
-
-    def _resume_for_pump(self) -> None:
-        """Let each of those that wait go on, in turn: who cannot finish goes to the end of the queue."""
-        for channel in list(self._for_pump):
-            if self._pump.room(SMALL_WRITE + 1) <= 0:
-                break
-            if channel in self._for_pump:
-                del self._for_pump[channel]
-                channel.resume()
-
-    def _resume_for_engine(self, channel: Channel) -> None:
-        if channel in self._for_engine:
-            del self._for_engine[channel]
-            channel.resume()
 
     def flush_soon(self) -> None:
         """Send what the engine has, at the end of this turn of the loop."""
@@ -474,6 +430,16 @@ class Link:
         finally:
             if not self._over.done():
                 self._over.set_result(None)
+
+    def flush(self) -> None:
+        """Send what the engine has, as far as the kernel takes it."""
+        self._pump.flush()
+
+    def release(self) -> tuple[bytes, Stream]:
+        """End the link without closing its stream; return that and what is unsent. See `handover.py`."""
+        unsent, stream = self._pump.detach()
+        self._finish(ConnectionLost("the connection was handed over"), close=False)
+        return unsent, stream
 
     async def wait_authenticated(self) -> None:
         """Wait until the user is in; raises what ended the connection before that."""

@@ -58,14 +58,13 @@ class Pump:
         stream: Stream,
         *,
         on_events: Callable[[list[AnyEvent]], None],
-        on_room: Callable[[], None],
         timeouts: Timeouts,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._engine = engine
         self.stream = stream
         self._on_events = on_events
-        self._on_room = on_room
+        self.on_room: Callable[[], None] | None = None
         self._timeouts = timeouts
         self._queue: list[bytes | bytearray | memoryview] = []
         self.unsent = 0
@@ -139,6 +138,11 @@ class Pump:
             self._timer.cancel()
         self._due = due
         self._timer = self._loop.call_at(due, self._tick)
+
+    def tick_now(self) -> None:
+        """Let the engine see the clock: it counts from a tick that follows a login or new keys."""
+        if not self._is_closing:
+            self._set_timer(self._loop.time())
 
     def _tick(self) -> None:
         self._timer = self._due = None
@@ -215,8 +219,8 @@ class Pump:
         self._send()
         if self._is_broken:
             return
-        if self.unsent <= RESUME_MARK and not self._is_closing:
-            self._on_room()
+        if self.unsent <= RESUME_MARK and not self._is_closing and self.on_room is not None:
+            self.on_room()
         if not self._queue:
             self._stop_writing()
             self._drained()

@@ -10,11 +10,19 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from pyssh.errors import UsageError
+from pyssh.record import Record
 
 Chunk = bytes | memoryview
 
 LINE_SIZE: Final = 64 * 1024
 """The default cap of `readline`."""
+
+
+class Unread(Record):
+    """What a reader holds; `credited` bytes of it are back in the window."""
+
+    data: bytes
+    credited: int
 
 
 class Lane(Protocol):
@@ -112,6 +120,16 @@ class Reader:
             lane.receive_eof()
         elif self._error is not None:
             lane.receive_end(self._error)
+
+    def unread(self) -> Unread:
+        """Return what waits, for another process."""
+        return Unread(b"".join(self._chunks), self._credited)
+
+    def restore(self, unread: Unread) -> None:
+        """Take over what waited in another process."""
+        self._chunks.appendleft(unread.data)
+        self._size += len(unread.data)
+        self._credited += unread.credited
 
     # --- for the application
 

@@ -5,12 +5,12 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from pyssh.aio.channel import Channel
 from pyssh.aio.credentials import AnySigner, sign_with
 from pyssh.aio.handler import ServerHandler
-from pyssh.aio.link import Link
+from pyssh.aio.link import ChannelRunner, Link
 from pyssh.aio.listen import Acceptor, Listen, open_listeners
 from pyssh.aio.opening import Opening
 from pyssh.aio.streams import Address, Stream, as_stream
@@ -19,6 +19,7 @@ from pyssh.aio.timeouts import Timeouts
 from pyssh.engine import ServerEngine
 from pyssh.errors import UsageError
 from pyssh.events import (
+    AnyEvent,
     Authenticated,
     AuthenticationRequested,
     ChannelOpenRequested,
@@ -30,11 +31,25 @@ from pyssh.events import (
     SignatureNeeded,
 )
 from pyssh.options import ServerOptions
+from pyssh.wire.message import Struct
 
 LinkObserver = Callable[["ServerLink", Event], None]
 
 MAX_STARTUPS: Final = (10, 30, 100)
 """OpenSSH's default: with 10 connections not logged in, 30 % of new ones are dropped; with 100, all."""
+
+
+class _KnownChannel(Protocol):
+    """What is known of a channel that was opened in another process."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def kind(self) -> Struct: ...
+    @property
+    def eof_sent(self) -> bool: ...
+    @property
+    def eof_received(self) -> bool: ...
 
 
 class ServerLink(Link):
@@ -59,6 +74,18 @@ class ServerLink(Link):
     def start(self) -> None:
         """Begin to move bytes."""
         self.tasks.spawn(self._handler.connected(self), "connected")
+        super().start()
+
+    def adopt_channel(self, known: _KnownChannel, runner: ChannelRunner) -> Channel:
+        """Take over a channel that was open in another process (`handover.py`)."""
+        channel = self.run_channel(known.number, known.kind, runner)
+        channel.restore(eof_sent=known.eof_sent, eof_received=known.eof_received)
+        return channel
+
+    def restart(self, events: list[AnyEvent], unsent: bytes) -> None:
+        """Begin to move bytes where another process stopped."""
+        self._pump.prepend(unsent)
+        self._dispatch(events)
         super().start()
 
     async def _decide(self, question: Question[Any]) -> Any:
