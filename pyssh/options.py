@@ -39,6 +39,9 @@ class Limits(Record):
     # open questions and unanswered requests, per channel and for the connection
     pending_requests: int = 1024
     window_size: int = 2 * 1024 * 1024
+    # by how much the windows of all channels together may grow, for long fat pipes: 32 MiB is what 300 MB/s
+    # need over 100 ms
+    window_growth: int = 30 * 1024 * 1024
     maximum_packet_size: int = 32 * 1024
     user_name_size: int = 1024
     password_size: int = 4096

@@ -84,10 +84,20 @@ ChannelMessage = (
 class Surroundings:
     """What all channels of a connection share: its callables and its limits.
 
-    `largest_packet` caps the data that we put into one packet, whatever the peer would take.
+    `largest_packet` caps the data that we put into one packet, whatever the peer would take. `growth_left` is
+    by how much windows may still grow, all together.
     """
 
-    __slots__ = ("can_send", "emit", "is_client", "largest_packet", "pending_requests", "send", "send_parts")
+    __slots__ = (
+        "can_send",
+        "emit",
+        "growth_left",
+        "is_client",
+        "largest_packet",
+        "pending_requests",
+        "send",
+        "send_parts",
+    )
 
     def __init__(
         self,
@@ -95,6 +105,7 @@ class Surroundings:
         is_client: bool,
         largest_packet: int,
         pending_requests: int,
+        growth_left: int,
         send: Callable[[Message], None],
         send_parts: Callable[[bytes, bytes | memoryview], None],
         can_send: Callable[[], bool],
@@ -103,6 +114,7 @@ class Surroundings:
         self.is_client = is_client
         self.largest_packet = largest_packet
         self.pending_requests = pending_requests
+        self.growth_left = growth_left
         self.send = send
         self.send_parts = send_parts
         self.can_send = can_send
@@ -317,7 +329,9 @@ class Channel:
         """Note that the reader took data; give window back when it is time."""
         credit = self.local_window.consume(length)
         if credit and not self.eof_received and not self.close_sent:
-            self._around.send(ChannelWindowAdjust(self.remote_number, credit))
+            growth = self.local_window.grow(self._around.growth_left)
+            self._around.growth_left -= growth
+            self._around.send(ChannelWindowAdjust(self.remote_number, credit + growth))
 
     def send_eof(self) -> None:
         """Say that we send no more data; once."""

@@ -74,6 +74,7 @@ class ConnectionProtocol:
             is_client=is_client,
             largest_packet=limits.packet_size - _ROOM,
             pending_requests=limits.pending_requests,
+            growth_left=limits.window_growth,
             send=send,
             send_parts=send_parts,
             can_send=can_send,
@@ -142,6 +143,7 @@ class ConnectionProtocol:
 
     def _remove(self, channel: Channel) -> None:
         channel.state = ChannelState.CLOSED
+        self._around.growth_left += channel.local_window.grown
         del self._channels[channel.number]
         self._numbers.release(channel.number)
 

@@ -13,21 +13,25 @@ MAX_WINDOW: Final = 2**32 - 1
 # everybody else for half a second. The smallest implementations known ask for 512 bytes
 MIN_PACKET_SIZE: Final = 64
 
+# half the default window. A larger one is given back in these steps too, so that all of it is in use
+_LARGEST_CREDIT: Final = 1024 * 1024
+
 
 class ReceiveWindow:
     """What the peer may send us.
 
-    `size` is what we gave at the start, `available` what is left of it, `unreturned` what the reader took
-    and the peer has not been told of. The rest waits for the reader.
+    `size` is what we gave at the start and what it has `grown` by, `available` what is left of it,
+    `unreturned` what the reader took and the peer has not been told of. The rest waits for the reader.
     """
 
-    __slots__ = ("available", "maximum_packet_size", "size", "unreturned")
+    __slots__ = ("available", "grown", "maximum_packet_size", "size", "unreturned")
 
     def __init__(self, size: int, maximum_packet_size: int) -> None:
         if not (0 < size <= MAX_WINDOW and 0 < maximum_packet_size <= MAX_WINDOW):
             raise UsageError("window and packet size are numbers from 1 to 2**32 - 1")
         self.size = size
         self.available = size
+        self.grown = 0
         self.unreturned = 0
         self.maximum_packet_size = maximum_packet_size
 
@@ -48,17 +52,32 @@ class ReceiveWindow:
     def consume(self, length: int) -> int:
         """Count what the reader took; return what to give back to the peer now, mostly 0.
 
-        It is given back when it makes half the window: smaller adjustments cost packets, later ones stall.
+        It is given back when it makes half the window, or 1 MiB: smaller adjustments cost packets, later
+        ones stall.
         """
         if not 0 <= length <= self.size - self.available - self.unreturned:
             raise UsageError(f"{length} bytes consumed, {self.held} received")
         self.unreturned += length
-        if self.unreturned * 2 < self.size:
+        if self.unreturned * 2 < self.size and self.unreturned < _LARGEST_CREDIT:
             return 0
         credit = self.unreturned
         self.unreturned = 0
         self.available += credit
         return credit
+
+    def grow(self, most: int) -> int:
+        """Double the window, by `most` at most; return by how much, 0 while the reader lags behind.
+
+        The peer can send one window in a round trip. Without a clock we cannot know that it waits for us, so
+        a window grows whenever all of it was taken as it came.
+        """
+        if self.held * 8 > self.size:
+            return 0
+        growth = min(self.size, most)
+        self.size += growth
+        self.grown += growth
+        self.available += growth
+        return growth
 
 
 class SendWindow:

@@ -25,6 +25,7 @@ from pyssh.events import (
     OpenAccepted,
 )
 from pyssh.messages.connection import ChannelClose
+from pyssh.options import Limits
 from tests.unit.connection.joined import End, Joined
 from tests.unit.wire.strategies import FIELDS, structs
 
@@ -68,7 +69,7 @@ def test_an_empty_connection_travels() -> None:
 
 
 def test_windows_and_flags_travel() -> None:
-    joined = Joined()
+    joined = Joined(client=Limits(window_growth=0))
     local, remote = joined.open(DirectTcpip("host", 80, "", 0), window_size=1000, maximum_packet_size=300)
     joined.server.protocol.send_data(remote, bytes(700))
     joined.client.protocol.send_eof(local)
@@ -185,3 +186,25 @@ def test_closed_channels_travel() -> None:
     joined.run()
     assert not client.protocol.channels
     assert client.protocol.open_channel(Session()) == 3
+
+
+def test_growth_has_one_budget_for_all_channels() -> None:
+    joined = Joined(client=Limits(window_growth=1500))
+    channels = [joined.open(Session(), window_size=1000) for _ in range(2)]
+
+    def use(local: int, remote: int, size: int) -> None:
+        joined.server.protocol.send_data(remote, bytes(size))
+        joined.run()
+        joined.client.protocol.consumed(local, size)
+        joined.run()
+
+    use(*channels[0], 600)
+    use(*channels[1], 600)
+    assert [joined.client.protocol.channels[local].local_window.size for local, _ in channels] == [2000, 1500]
+    local, remote = channels[0]
+    joined.client.protocol.close(local)
+    joined.run()
+    joined.server.protocol.close(remote)
+    joined.run()
+    use(*channels[1], 1000)
+    assert joined.client.protocol.channels[channels[1][0]].local_window.size == 2500

@@ -56,3 +56,24 @@ def test_a_window_may_not_overflow() -> None:
     window.adjust(0)
     with pytest.raises(ProtocolError, match="2\\*\\*32 - 1"):
         window.adjust(1)
+
+
+def test_a_window_grows_while_the_reader_keeps_up() -> None:
+    window = ReceiveWindow(100, 60)
+    window.receive(60)
+    assert window.consume(40) == 0
+    window.consume(20)
+    assert window.grow(1000) == 100
+    assert (window.size, window.available, window.grown) == (200, 200, 100)
+    assert window.grow(30) == 30
+    assert window.grow(0) == 0
+    window.receive(60)
+    assert window.grow(1000) == 0
+    assert window.held == 60
+
+
+def test_large_windows_are_given_back_in_steps() -> None:
+    window = ReceiveWindow(1 << 24, 1 << 22)
+    window.receive(1 << 21)
+    assert window.consume((1 << 20) - 1) == 0
+    assert window.consume(1) == 1 << 20
