@@ -22,6 +22,7 @@ _SUPPORTED: Final = (
     Flag("e", value="character", help="escape character in terminal sessions (default ~), or none"),
     Flag("F", value="file", help="read this configuration file only, or none"),
     Flag("f", help="go to the background once logged in"),
+    Flag("G", help="print the configuration that takes effect, and connect nowhere"),
     Flag("g", help="let other machines use forwarded ports"),
     Flag("i", value="file", help="log in with this key"),
     Flag("J", value="hosts", help="connect through these hosts, with commas between them"),
@@ -51,7 +52,6 @@ _SUPPORTED: Final = (
 _REFUSED: Final = (
     Flag("A"),
     Flag("B", value="interface"),
-    Flag("G"),
     Flag("I", value="pkcs11"),
     Flag("K"),
     Flag("M"),
@@ -65,7 +65,6 @@ _REFUSED: Final = (
 NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "A": "forwarding the authentication agent is not supported yet",
     "B": "binding to an interface is not supported yet; -b binds to an address",
-    "G": "printing the configuration is not supported yet",
     "I": "PKCS#11 is not supported; a key on a token can be used through an agent",
     "K": "GSSAPI is not supported",
     "M": "sharing a connection is not supported yet",

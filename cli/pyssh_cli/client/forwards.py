@@ -14,7 +14,13 @@ from pyssh_config import forwards as config_forwards
 from pyssh_config.client import ClientConfig
 from pyssh_config.errors import escape
 
-__all__ = ["ForwardFailedError", "listen_address", "open_forwards", "target_address"]
+__all__ = [
+    "ForwardFailedError",
+    "listen_address",
+    "open_forwards",
+    "remote_listen_address",
+    "target_address",
+]
 
 _LOOPBACK = "localhost"
 _EVERYWHERE = "*"
@@ -34,7 +40,7 @@ def listen_address(
     return (default if listen.host is None else listen.host or _EVERYWHERE), listen.port
 
 
-def _remote_listen_address(listen: config_forwards.Address | config_forwards.UnixPath) -> Address:
+def remote_listen_address(listen: config_forwards.Address | config_forwards.UnixPath) -> Address:
     """Return where the server listens: "" is everywhere, "localhost" loopback (RFC 4254 section 7.1)."""
     if isinstance(listen, config_forwards.UnixPath):
         return listen.path
@@ -84,7 +90,7 @@ class _Opener:
             self._output.debug(f"Local connections to {_shown(listen)} forwarded to {_shown(target)}")
 
     async def remote(self, forward: config_forwards.Forward) -> None:
-        listen = _remote_listen_address(forward.listen)
+        listen = remote_listen_address(forward.listen)
         target = target_address(forward.connect)
         opening = self._link.forward_remote(listen, target, observer=self._observe)
         opened = await self._open(

@@ -5,23 +5,16 @@ from collections.abc import Sequence
 
 from pyssh.aio.client import ClientLink, connect
 from pyssh.aio.timeouts import Timeouts
-from pyssh.algorithms.ciphers import CIPHERS
-from pyssh.algorithms.kex import KEX
-from pyssh.algorithms.macs import MACS
-from pyssh.algorithms.preferences import SIGNATURES, Algorithms
-from pyssh.options import ClientOptions
 from pyssh_cli.client.credentials import UserCredentials
+from pyssh_cli.client.options import algorithms, client_options
 from pyssh_cli.client.prompt import Prompter
 from pyssh_cli.client.report import report
 from pyssh_cli.client.story import Story
 from pyssh_cli.client.trust import HostTrust
-from pyssh_cli.output import Level, Output
-from pyssh_config.algorithm_lists import apply_list
+from pyssh_cli.output import Output
 from pyssh_config.client import ClientConfig
 
 __all__ = ["Login", "LoginFailedError", "log_in"]
-
-_COMPRESSION = "zlib@openssh.com"
 
 
 class LoginFailedError(Exception):
@@ -79,48 +72,21 @@ async def _connect(
     sock: socket.socket | None,
     via: ClientLink | None,
 ) -> ClientLink:
-    algorithms = _algorithms(config, trust)
+    offered = algorithms(config, trust.order_algorithms)
     credentials = UserCredentials(
-        config, _prompter(config), output, trust=trust, user_algorithms=algorithms.user_key
+        config, _prompter(config), output, trust=trust, user_algorithms=offered.user_key
     )
     return await connect(
         config.host_name,
         config.port,
         credentials=credentials,
         trust=trust.decide,
-        options=_options(config, algorithms, output),
+        options=client_options(config, offered, output),
         timeouts=_timeouts(config),
         sock=sock,
         via=via,
         proxy_command=config.expand("proxy_command"),
         on_event=Story(config, output).observe,
-    )
-
-
-def _algorithms(config: ClientConfig, trust: HostTrust) -> Algorithms:
-    """Return what to offer. An order of host key algorithms that the user made is left alone."""
-    host_key = apply_list(config.host_key_algorithms, SIGNATURES.default_names, SIGNATURES.names)
-    if config.host_key_algorithms is None:
-        host_key = trust.order_algorithms(host_key)
-    return Algorithms(
-        kex=apply_list(config.kex_algorithms, KEX.default_names, KEX.names),
-        host_key=host_key,
-        ciphers=apply_list(config.ciphers, CIPHERS.default_names, CIPHERS.names),
-        macs=apply_list(config.macs, MACS.default_names, MACS.names),
-        compression=(_COMPRESSION, "none") if config.compression else ("none",),
-        user_key=apply_list(config.pubkey_accepted_algorithms, SIGNATURES.default_names, SIGNATURES.names),
-    )
-
-
-def _options(config: ClientConfig, algorithms: Algorithms, output: Output) -> ClientOptions:
-    return ClientOptions(
-        user=config.user,
-        algorithms=algorithms,
-        rekey_bytes=config.rekey_limit.bytes,
-        rekey_seconds=float(config.rekey_limit.seconds),
-        keepalive_seconds=float(config.server_alive_interval),
-        keepalive_count=config.server_alive_count_max,
-        observer=output.trace if output.is_shown(Level.DEBUG3) else None,
     )
 
 

@@ -72,9 +72,13 @@ async def _ask_terminal(terminal: int, text: str, *, echo: bool) -> str | None:
     with _modes_for(terminal, echo=echo) as ask_again, _stoppable(terminal, text, ask_again):
         # standard output may have left a half line on the terminal
         os.write(terminal, b"\r" + text.encode(errors="backslashreplace"))
-        line = await _read_line(terminal)
-        if not echo:
-            os.write(terminal, b"\n")
+        line = b""
+        try:
+            line = await _read_line(terminal)
+        finally:
+            # the end of the line was not echoed, or there was none
+            if not (echo and line):
+                os.write(terminal, b"\n")
     if not line:
         return None
     return line.rstrip(b"\r\n").decode(errors="surrogateescape")

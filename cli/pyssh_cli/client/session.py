@@ -54,6 +54,7 @@ class Session:
         self._replies: list[tuple[str, asyncio.Task[bool]]] = []
         self._watching: list[asyncio.Task[None]] = []
         self._was_ended_here = False
+        self._is_unread = False
         self._has_local_terminal = os.isatty(_STDIN)
 
     # --- the beginning
@@ -83,6 +84,8 @@ class Session:
                 on_disconnect=self._end_here,
             )
         self._ask(channel, *self._start_request())
+        # the requests leave in this turn of the loop, before any data or EOF
+        await asyncio.sleep(0)
         self._join(channel, descriptors)
         await self._check_replies()
 
@@ -185,13 +188,14 @@ class Session:
         try:
             await sink.wait()
         except BrokenPipeError:
+            self._is_unread = True
             if channel.closed:
                 return
             if self._is_openssh:
                 # the server closes the command's output, which then ends as it would in a local pipe
                 channel.send_request(requests.EndOfWrite())
             else:
-                channel.close()
+                self._end_here()
         except (OSError, SSHError) as error:
             self._output.debug(f"an output ended: {escape(str(error))}")
 
@@ -262,6 +266,9 @@ class Session:
 
     def _exit_code(self, ended: ExitStatus | None) -> int:
         if ended is None:
+            return exit_codes.SSH_FAILED
+        if ended.signal == "PIPE" and self._is_unread:
+            # as in a local pipe, whose reader has seen enough
             return exit_codes.SSH_FAILED
         if ended.signal is not None:
             core = " (core dumped)" if ended.core_dumped else ""

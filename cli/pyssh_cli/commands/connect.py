@@ -5,12 +5,16 @@ the server works meanwhile.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pyssh.errors import SSHError
 from pyssh_cli import exit_codes
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS, USAGE
 from pyssh_cli.getopt import BadUsageError, HostCommand, parse_host_command
 from pyssh_cli.output import Output
+
+if TYPE_CHECKING:
+    from pyssh_cli.settings import Settings
 
 __all__ = ["main"]
 
@@ -49,6 +53,8 @@ def _connect(command: HostCommand, output: Output) -> int:
 
     try:
         settings = load(command, output)
+        if any(key == "G" for key, _ in command.flags):
+            return _print_effective(settings, output)
         dialing = Dialing.start(settings.first_hop, output)
     except (SSHError, OSError) as error:
         output.error(str(error))
@@ -57,6 +63,13 @@ def _connect(command: HostCommand, output: Output) -> int:
     from pyssh_cli.client.main import run  # noqa: PLC0415  # asyncio and the engine: while the connection is made
 
     return run(settings, dialing, output)
+
+
+def _print_effective(settings: "Settings", output: Output) -> int:
+    from pyssh_cli.client.effective import effective_lines  # noqa: PLC0415  # not on the way of a login
+
+    output.result("\n".join(effective_lines(settings.config)))
+    return exit_codes.OK
 
 
 def _help(output: Output) -> int:

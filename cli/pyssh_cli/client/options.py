@@ -1,0 +1,46 @@
+"""What a configuration means for the engine: algorithms, limits of time and data."""
+
+from collections.abc import Callable
+
+from pyssh.algorithms.ciphers import CIPHERS
+from pyssh.algorithms.kex import KEX
+from pyssh.algorithms.macs import MACS
+from pyssh.algorithms.preferences import SIGNATURES, Algorithms
+from pyssh.options import ClientOptions
+from pyssh_cli.output import Level, Output
+from pyssh_config.algorithm_lists import apply_list
+from pyssh_config.client import ClientConfig
+
+__all__ = ["algorithms", "client_options"]
+
+_COMPRESSION = "zlib@openssh.com"
+
+
+def algorithms(
+    config: ClientConfig, order: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None
+) -> Algorithms:
+    """Return what to offer. `order` sorts host key algorithms, unless the user has done so."""
+    host_key = apply_list(config.host_key_algorithms, SIGNATURES.default_names, SIGNATURES.names)
+    if config.host_key_algorithms is None and order is not None:
+        host_key = order(host_key)
+    return Algorithms(
+        kex=apply_list(config.kex_algorithms, KEX.default_names, KEX.names),
+        host_key=host_key,
+        ciphers=apply_list(config.ciphers, CIPHERS.default_names, CIPHERS.names),
+        macs=apply_list(config.macs, MACS.default_names, MACS.names),
+        compression=(_COMPRESSION, "none") if config.compression else ("none",),
+        user_key=apply_list(config.pubkey_accepted_algorithms, SIGNATURES.default_names, SIGNATURES.names),
+    )
+
+
+def client_options(config: ClientConfig, offered: Algorithms, output: Output) -> ClientOptions:
+    """Return the engine's options."""
+    return ClientOptions(
+        user=config.user,
+        algorithms=offered,
+        rekey_bytes=config.rekey_limit.bytes,
+        rekey_seconds=float(config.rekey_limit.seconds),
+        keepalive_seconds=float(config.server_alive_interval),
+        keepalive_count=config.server_alive_count_max,
+        observer=output.trace if output.is_shown(Level.DEBUG3) else None,
+    )
