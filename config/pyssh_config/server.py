@@ -49,7 +49,7 @@ class _Section(Record):
 class ServerConfig(Record):
     """The values, one attribute for each keyword that is built.
 
-    The defaults are sshd's, but for two: no compression unless it is asked for, and no PidFile, which would be
+    The defaults are sshd's, but for two: no compression unless it is asked for, and no PidFile: it could be
     another server's.
 
     Repeatable keywords are tuples. None stands for `none`, for `permit_open` and `permit_listen` for `any`.
