@@ -1,7 +1,6 @@
 """Runs the client: log in, set up forwards, run the session, leave everything as it was."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -9,12 +8,13 @@ from typing import Final
 
 from pyssh.errors import SSHError
 from pyssh_cli import exit_codes
+from pyssh_cli.client.background import Background
 from pyssh_cli.client.dial import Dialing, UnreachableError
 from pyssh_cli.client.forwards import ForwardFailedError, open_forwards, target_address
 from pyssh_cli.client.login import Login, LoginFailedError, log_in
 from pyssh_cli.client.report import report
 from pyssh_cli.client.session import Descriptors, Session, SessionFailedError, join_standard_streams
-from pyssh_cli.output import Level, Output
+from pyssh_cli.output import Output
 from pyssh_cli.settings import Settings
 
 __all__ = ["run"]
@@ -22,22 +22,23 @@ __all__ = ["run"]
 _SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
-def run(settings: Settings, dialing: Dialing | None, output: Output) -> int:
-    """Wait for the connection and do the rest; return ssh's exit code."""
+def run(settings: Settings, dialing: Dialing | None, background: Background | None, output: Output) -> int:
+    """Wait for the connection and do the rest; return ssh's exit code. `background` is -f's."""
     try:
         sock = None if dialing is None else dialing.result()
     except UnreachableError as error:
         report(error, settings.first_hop, output)
         return exit_codes.SSH_FAILED
-    client = _Client(settings, output)
+    client = _Client(settings, background, output)
     return asyncio.run(client.run(sock))
 
 
 class _Client:
     """One run. Signals end it in order: the terminal is put back and the server is told."""
 
-    def __init__(self, settings: Settings, output: Output) -> None:
+    def __init__(self, settings: Settings, background: Background | None, output: Output) -> None:
         self._settings = settings
+        self._background = background
         self._config = settings.config
         self._output = output
         self._signal: signal.Signals | None = None
@@ -88,8 +89,8 @@ class _Client:
         if self._settings.stdio_forward is not None:
             return await self._join_stdio(login)
         if self._settings.session == "none":
-            if self._config.fork_after_authentication:
-                _go_to_background(self._output)
+            if self._background is not None:
+                self._background.detach(self._output)
             await login.link.wait_closed()
             return exit_codes.SSH_FAILED
         return await self._run_session(login)
@@ -110,29 +111,13 @@ class _Client:
         return exit_codes.OK
 
     async def _run_session(self, login: Login) -> int:
-        config = self._config
         session = Session(login, self._settings, self._output)
-        descriptors = Descriptors(None if config.stdin_null or config.fork_after_authentication else 0)
-        if config.fork_after_authentication:
-            descriptors.stdout, descriptors.stderr = os.dup(1), os.dup(2)
-            _go_to_background(self._output)
+        descriptors = Descriptors(None if self._config.stdin_null else 0)
+        if self._background is not None:
+            descriptors = Descriptors(None, os.dup(1), os.dup(2))
+            self._background.detach(self._output)
         try:
             await session.start(descriptors)
             return await session.finish()
         finally:
             session.stop()
-
-
-def _go_to_background(output: Output) -> None:
-    """Go on as a child, in a session of its own; whoever waits for us sees success (-f)."""
-    if os.fork():
-        os._exit(exit_codes.OK)
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    kept = (0, 1) if output.is_shown(Level.DEBUG) else (0, 1, 2)
-    for descriptor in kept:
-        # a shell's $(pyssh -f ...) waits until nobody has its pipe any more
-        with contextlib.suppress(OSError):
-            os.dup2(null, descriptor)
-    if null > 2:
-        os.close(null)

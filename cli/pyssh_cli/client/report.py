@@ -33,6 +33,10 @@ def report(error: BaseException, config: ClientConfig, output: Output) -> None:
 def describe(error: BaseException) -> str:
     """Say what happened; the text of the peer in it is harmless."""
     match error:
+        case VersionError(line=""):
+            return (
+                f"{_escaped(error)}; is it the port of an SSH server (-p), and does it let this machine in?"
+            )
         case VersionError():
             return f"it is not an SSH server: {_escaped(error)}; is the port (-p) right?"
         case NegotiationError():

@@ -31,20 +31,21 @@ def main(arguments: Sequence[str]) -> int:
             return _help(output)
         if "V" in given:
             return _version(output)
-        _check(command)
     except BadUsageError as error:
-        output.error(str(error))
-        output.info(f"{USAGE}\npyssh connect --help lists the options")
-        return exit_codes.SSH_FAILED
+        return _refuse(str(error), output)
+    for key in NOT_SUPPORTED:
+        if key in given:
+            output.error(f"-{key}: {NOT_SUPPORTED[key]}")
+            return exit_codes.SSH_FAILED
+    if not command.host:
+        return _refuse("which host? None was given", output)
     return _connect(command, output)
 
 
-def _check(command: HostCommand) -> None:
-    for key, _ in command.flags:
-        if key in NOT_SUPPORTED:
-            raise BadUsageError(f"-{key}: {NOT_SUPPORTED[key]}")
-    if not command.host:
-        raise BadUsageError("which host? None was given")
+def _refuse(problem: str, output: Output) -> int:
+    output.error(problem)
+    output.info(f"{USAGE}\npyssh connect --help lists the options")
+    return exit_codes.SSH_FAILED
 
 
 def _connect(command: HostCommand, output: Output) -> int:
@@ -55,6 +56,11 @@ def _connect(command: HostCommand, output: Output) -> int:
         settings = load(command, output)
         if any(key == "G" for key, _ in command.flags):
             return _print_effective(settings, output)
+        background = None
+        if settings.config.fork_after_authentication:
+            from pyssh_cli.client.background import Background  # noqa: PLC0415  # rarely wanted
+
+            background = Background.start()
         dialing = Dialing.start(settings.first_hop, output)
     except (SSHError, OSError) as error:
         output.error(str(error))
@@ -62,7 +68,7 @@ def _connect(command: HostCommand, output: Output) -> int:
 
     from pyssh_cli.client.main import run  # noqa: PLC0415  # asyncio and the engine: while the connection is made
 
-    return run(settings, dialing, output)
+    return run(settings, dialing, background, output)
 
 
 def _print_effective(settings: "Settings", output: Output) -> int:
