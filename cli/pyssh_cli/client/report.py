@@ -33,17 +33,8 @@ def report(error: BaseException, config: ClientConfig, output: Output) -> None:
 def describe(error: BaseException) -> str:
     """Say what happened; the text of the peer in it is harmless."""
     match error:
-        case VersionError(line=""):
-            return (
-                f"{_escaped(error)}; is it the port of an SSH server (-p), and does it let this machine in?"
-            )
-        case VersionError():
-            return f"it is not an SSH server: {_escaped(error)}; is the port (-p) right?"
-        case NegotiationError():
-            flag = _FLAGS.get(error.kind, "an option")
-            return f"{_escaped(error)}; if you must, allow one of theirs with {flag}"
         case ProtocolError():
-            return f"the server broke the protocol: {_escaped(error)}"
+            return _describe_protocol(error)
         case Disconnected():
             return f"the server disconnected: {escape(error.description)} (reason {error.reason})"
         case ConnectionLost():
@@ -57,6 +48,20 @@ def describe(error: BaseException) -> str:
         case OSError():
             return escape(error.strerror or str(error))
     return f"{type(error).__name__}: {_escaped(error)}"
+
+
+def _describe_protocol(error: ProtocolError) -> str:
+    match error:
+        case VersionError(line=""):
+            return (
+                f"{_escaped(error)}; is it the port of an SSH server (-p), and does it let this machine in?"
+            )
+        case VersionError():
+            return f"it is not an SSH server: {_escaped(error)}; is the port (-p) right?"
+        case NegotiationError():
+            flag = _FLAGS.get(error.kind, "an option")
+            return f"{_escaped(error)}; if you must, allow one of theirs with {flag}"
+    return f"the server broke the protocol: {_escaped(error)}"
 
 
 _FLAGS = {
