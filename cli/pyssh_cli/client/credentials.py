@@ -1,6 +1,6 @@
 """Which key, agent or prompt comes next: ssh's order, attempts and questions."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyssh.aio.credentials import Credentials
 from pyssh.errors import AuthenticationError, KeyFormatError, PassphraseError, SSHError
@@ -24,6 +24,9 @@ from pyssh_cli.output import Level, Output, escape_lines
 from pyssh_config.client import ClientConfig
 from pyssh_config.errors import ConfigError, escape
 from pyssh_config.key_files import read_private_key
+
+if TYPE_CHECKING:
+    from pyssh.aio.agent import AgentClient
 
 __all__ = ["UserCredentials"]
 
@@ -49,12 +52,19 @@ class UserCredentials(Credentials):
         self._trust = trust
         self._user_algorithms = user_algorithms
         self._methods = _enabled_methods(config)
+        self._agent: AgentClient | None = None
         self._identities: list[Identity] | None = None
         self._offered: list[Identity] = []
         self._loaded: dict[PublicKey, PrivateKey] = {}
         self._password_attempts = 0
         self._interactive_attempts = 0
         self._was_asked = False
+
+    def close(self) -> None:
+        """Let go of the agent; nothing is signed after the login."""
+        agent, self._agent = self._agent, None
+        if agent is not None:
+            agent.close()
 
     # --- what next
 
@@ -94,8 +104,9 @@ class UserCredentials(Credentials):
 
     async def _next_key(self) -> Credential | None:
         if self._identities is None:
-            agent = await open_agent(self._config)
-            self._identities = await collect_identities(self._config, agent, self._output)
+            if self._agent is None:
+                self._agent = await open_agent(self._config)
+            self._identities = await collect_identities(self._config, self._agent, self._output)
             for identity in self._identities:
                 self._output.debug(f"Will attempt key: {identity}")
         while self._identities:
@@ -155,12 +166,14 @@ class UserCredentials(Credentials):
         """Read a private key, asking for its passphrase as often as allowed."""
         path = escape(identity.path)
         passphrase: bytes | None = None
-        for _ in range(self._config.number_of_password_prompts + 1):
+        for left in range(self._config.number_of_password_prompts, -1, -1):
             try:
                 private, _ = read_private_key(identity.path, passphrase)
             except PassphraseError:
                 if passphrase is not None:
                     self._output.debug(f"{path}: the passphrase is wrong")
+                if not left:
+                    break
             except (ConfigError, KeyFormatError) as error:
                 shown = str(error)
                 self._output.error(shown if isinstance(error, ConfigError) else f"{path}: {escape(shown)}")

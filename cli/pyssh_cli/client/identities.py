@@ -76,11 +76,16 @@ async def collect_identities(
     preferred: list[Identity] = []
     others: list[Identity] = []
     for signer in held:
-        found = next((identity for identity in files if identity.key == signer.key), None)
-        if found is not None:
-            files.remove(found)
-            preferred.append(Identity(found.key, found.path, signer.comment, signer))
-        elif not config.identities_only:
+        # a certificate's file goes with the agent's bare key as well
+        found = [
+            identity
+            for identity in files
+            if identity.key is not None and signer.key in (identity.key, identity.key.plain)
+        ]
+        for identity in found:
+            files.remove(identity)
+            preferred.append(Identity(identity.key, identity.path, signer.comment, signer))
+        if not found and not config.identities_only:
             others.append(Identity(signer.key, "", signer.comment, signer))
     return [*preferred, *others, *files]
 

@@ -76,18 +76,21 @@ async def _connect(
     credentials = UserCredentials(
         config, _prompter(config), output, trust=trust, user_algorithms=offered.user_key
     )
-    return await connect(
-        config.host_name,
-        config.port,
-        credentials=credentials,
-        trust=trust.decide,
-        options=client_options(config, offered, output),
-        timeouts=_timeouts(config),
-        sock=sock,
-        via=via,
-        proxy_command=config.expand("proxy_command"),
-        on_event=Story(config, output).observe,
-    )
+    try:
+        return await connect(
+            config.host_name,
+            config.port,
+            credentials=credentials,
+            trust=trust.decide,
+            options=client_options(config, offered, output),
+            timeouts=_timeouts(config),
+            sock=sock,
+            via=via,
+            proxy_command=config.expand("proxy_command"),
+            on_event=Story(config, output).observe,
+        )
+    finally:
+        credentials.close()
 
 
 def _timeouts(config: ClientConfig) -> Timeouts:
