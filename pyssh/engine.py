@@ -82,8 +82,13 @@ class Engine:
 
     # --- the stream
 
-    def receive_data(self, data: bytes | bytearray | memoryview) -> list[AnyEvent]:
-        """Take bytes from the peer, cut anywhere. The caller may reuse its buffer at once."""
+    def receive_data(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AnyEvent]:
+        """Take bytes from the peer, cut anywhere. The caller may reuse its buffer at once.
+
+        `now` is the time on the clock of `tick`. Without it all works but that windows do not grow with the
+        length of the way.
+        """
+        self.connection.set_time(now)
         return self._run(self._receive, data)
 
     def receive_eof(self) -> list[AnyEvent]:

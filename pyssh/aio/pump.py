@@ -96,7 +96,7 @@ class Pump:
         except OSError as caught:
             size, error = 0, caught
         if size:
-            self._on_events(self._engine.receive_data(buffer[:size]))
+            self._on_events(self._engine.receive_data(buffer[:size], self._loop.time()))
             self.after_engine()
         else:
             self._receive_eof(error)
@@ -254,7 +254,7 @@ class Pump:
                 break
             if not size:
                 break
-            self._on_events(self._engine.receive_data(buffer[:size]))
+            self._on_events(self._engine.receive_data(buffer[:size], self._loop.time()))
         if not self._is_closing:
             self._receive_eof(error)
 

@@ -85,7 +85,7 @@ class Surroundings:
     """What all channels of a connection share: its callables and its limits.
 
     `largest_packet` caps the data that we put into one packet, whatever the peer would take. `growth_left` is
-    by how much windows may still grow, all together.
+    by how much windows may still grow, all together, and `now` when what is being received came.
     """
 
     __slots__ = (
@@ -94,6 +94,7 @@ class Surroundings:
         "growth_left",
         "is_client",
         "largest_packet",
+        "now",
         "pending_requests",
         "send",
         "send_parts",
@@ -115,6 +116,7 @@ class Surroundings:
         self.largest_packet = largest_packet
         self.pending_requests = pending_requests
         self.growth_left = growth_left
+        self.now = 0.0
         self.send = send
         self.send_parts = send_parts
         self.can_send = can_send
@@ -185,7 +187,7 @@ class Channel:
         """Count data of the peer, which must be allowed now; say whether the owner is to see it."""
         if self.eof_received:
             raise ProtocolError(f"data after EOF on channel {self.number}")
-        self.local_window.receive(length)
+        self.local_window.receive(length, self._around.now)
         return length > 0 and not self.close_sent
 
     def receive(self, message: ChannelMessage) -> None:

@@ -92,6 +92,10 @@ class ConnectionProtocol:
 
     # --- what the peer sends
 
+    def set_time(self, now: float) -> None:
+        """Say when the payloads that follow were received, in seconds on the owner's clock."""
+        self._around.now = now
+
     def receive(self, payload: memoryview) -> bool:
         """Take one payload, which must not change afterwards; False if its message number is unknown.
 

@@ -1,5 +1,7 @@
 """State that travels: a protocol exported and continued by another one, without the peer noticing."""
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -190,21 +192,28 @@ def test_closed_channels_travel() -> None:
 
 def test_growth_has_one_budget_for_all_channels() -> None:
     joined = Joined(client=Limits(window_growth=1500))
-    channels = [joined.open(Session(), window_size=1000) for _ in range(2)]
+    channels = [joined.open(Session(), window_size=1000, maximum_packet_size=500) for _ in range(2)]
+    clock = itertools.count(1.0)
 
-    def use(local: int, remote: int, size: int) -> None:
-        joined.server.protocol.send_data(remote, bytes(size))
-        joined.run()
-        joined.client.protocol.consumed(local, size)
-        joined.run()
+    def fill_slowly(local: int, remote: int) -> int:
+        """Send as a peer does that gets each credit late, until the window has grown or does not any more."""
+        window = joined.client.protocol.channels[local].local_window
+        before = window.size
+        for _ in range(20):
+            joined.client.protocol.set_time(next(clock))
+            joined.server.protocol.send_data(remote, bytes(before // 2))
+            joined.run()
+            joined.client.protocol.consumed(local, window.held)
+            joined.run()
+            if window.size > before:
+                break
+        return window.size
 
-    use(*channels[0], 600)
-    use(*channels[1], 600)
-    assert [joined.client.protocol.channels[local].local_window.size for local, _ in channels] == [2000, 1500]
+    assert [fill_slowly(*channel) for channel in channels] == [2000, 1500]
+    assert fill_slowly(*channels[1]) == 1500
     local, remote = channels[0]
     joined.client.protocol.close(local)
     joined.run()
     joined.server.protocol.close(remote)
     joined.run()
-    use(*channels[1], 1000)
-    assert joined.client.protocol.channels[channels[1][0]].local_window.size == 2500
+    assert fill_slowly(*channels[1]) == 2500

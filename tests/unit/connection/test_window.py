@@ -58,18 +58,41 @@ def test_a_window_may_not_overflow() -> None:
         window.adjust(1)
 
 
-def test_a_window_grows_while_the_reader_keeps_up() -> None:
-    window = ReceiveWindow(100, 60)
-    window.receive(60)
-    assert window.consume(40) == 0
-    window.consume(20)
+def stalled_twice() -> ReceiveWindow:
+    """Use up a window of 100 as a peer does that waits for our credits."""
+    window = ReceiveWindow(100, 100)
+    window.receive(50, 1.0)
+    assert window.consume(50) == 50
+    for turn in range(2):
+        assert window.grow(1000) == 0
+        window.receive(50, 2.0 + turn)
+        assert window.consume(50) == 50
+        window.receive(50, 2.5 + turn)
+        window.consume(50)
+    return window
+
+
+def test_a_window_grows_when_the_peer_waits_for_it() -> None:
+    window = stalled_twice()
+    available = window.available
     assert window.grow(1000) == 100
-    assert (window.size, window.available, window.grown) == (200, 200, 100)
-    assert window.grow(30) == 30
-    assert window.grow(0) == 0
-    window.receive(60)
+    assert (window.size, window.available, window.grown) == (200, available + 100, 100)
     assert window.grow(1000) == 0
-    assert window.held == 60
+    assert stalled_twice().grow(30) == 30
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_window_does_not_grow_when_data_flows(late: bool) -> None:
+    window = ReceiveWindow(100, 100)
+    for turn in range(20):
+        now = float(turn)
+        window.receive(50, now)
+        window.consume(50)
+        # across the edge in one packet, or up to it and on without a pause
+        for length in (60,) if late else (50, 10):
+            window.receive(length, now + 0.1)
+        window.consume(60)
+        assert window.grow(1000) == 0
 
 
 def test_large_windows_are_given_back_in_steps() -> None:
