@@ -1,9 +1,12 @@
-"""`python -m pyssh`: the `pyssh` command, also in a bare checkout with nothing installed."""
+"""`python -m pyssh`, or `python path/to/pyssh`: the `pyssh` command, also in a bare checkout."""
 
 import sys
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
+if not __package__:
+    # started by its path: the folder in front is this package itself, whose modules are not to be found bare
+    sys.path[0] = str(_CHECKOUT)
 # those of our own checkout alone: a folder named cli where the user happens to be is none of our business
 sys.path[:0] = [
     str(root)

@@ -151,6 +151,8 @@ class Authentication:
             self._output.info(f"Invalid user {escape(user)} from {describe_peer(self._link)}")
         if not self._lists:
             self._output.info(f"{self._who()} cannot log in: no authentication method is left for them")
+        else:
+            self._output.verbose(f"{self._who()} may log in by: {', '.join(self._methods())}")
         return candidate
 
     def _find(self, user: str) -> _Candidate:

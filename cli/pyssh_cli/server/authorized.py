@@ -47,24 +47,29 @@ def read_authorized_keys(
         answer = read_as(account, lambda: _read_all(account, paths, strict), len(paths) * (_FILE_SIZE + 1024))
     except OSError as error:
         return [], [f"cannot read authorized keys as {account.name}: {error.strerror}"]
+    missing: list[str] = []
     for path, (text, problem) in zip(paths, json.loads(answer), strict=True):
-        if problem:
+        if text is None:
+            missing.append(f"{escape(path)} is not there")
+        elif problem:
             problems.append(problem)
         else:
             found.append(parse_authorized_keys(text, path))
             problems += [str(error) for error in found[-1].unusable]
-    return found, problems
+    # several places are usual, and one file is enough
+    return found, problems if found or problems else missing
 
 
 def _read_all(account: Account, paths: Sequence[str], strict: bool) -> bytes:
     return json.dumps([_read_one(account, path, strict) for path in paths]).encode()
 
 
-def _read_one(account: Account, path: str, strict: bool) -> tuple[str, str]:
+def _read_one(account: Account, path: str, strict: bool) -> tuple[str | None, str]:
+    """Return the text, None for a file that is not there, and what is wrong with one that is."""
     try:
         data = read_strictly(path, uid=account.uid, home=account.home, limit=_FILE_SIZE, strict=strict)
     except FileNotFoundError:
-        return "", f"{escape(path)} is not there"
+        return None, ""
     except ConfigError as error:
         return "", str(error)
     except OSError as error:

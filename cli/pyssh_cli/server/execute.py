@@ -9,14 +9,14 @@ from pyssh_cli.server.process import Process, Program, start
 __all__ = ["PipeSession", "start_with_pipes"]
 
 
-def start_with_pipes(channel: Channel, program: Program) -> "PipeSession":
+async def start_with_pipes(channel: Channel, program: Program) -> "PipeSession":
     """Start a program whose three streams are joined to a channel; OSError when it cannot be executed."""
     child_stdin, stdin = os.pipe()
     stdout, child_stdout = os.pipe()
     stderr, child_stderr = os.pipe()
     children = (child_stdin, child_stdout, child_stderr)
     try:
-        process = start(program, *children)
+        process = await start(program, *children)
     except BaseException:
         for fd in (stdin, stdout, stderr):
             os.close(fd)

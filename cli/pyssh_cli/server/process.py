@@ -70,11 +70,19 @@ def enter_home(account: Account) -> None:
             return
 
 
-def start(program: Program, stdin: int, stdout: int, stderr: int) -> "Process":
+async def start(program: Program, stdin: int, stdout: int, stderr: int) -> "Process":
     """Start a program over three descriptors, in the home directory and a session of its own.
 
-    Without rights to drop this is one vfork. Raises OSError when it cannot be executed.
+    Without rights to drop it is one vfork, quicker than going to a thread. With them the home may be a file
+    system of the user's own, which must not be able to stop the loop. OSError if it cannot be executed.
     """
+    if program.account.is_own:
+        return Process(_spawn(program, stdin, stdout, stderr))
+    loop = asyncio.get_running_loop()
+    return Process(await loop.run_in_executor(None, _spawn, program, stdin, stdout, stderr))
+
+
+def _spawn(program: Program, stdin: int, stdout: int, stderr: int) -> int:
     account = program.account
     own = account.is_own
     popen = subprocess.Popen(  # noqa: S603  # running the user's programs is what this is for
@@ -93,7 +101,7 @@ def start(program: Program, stdin: int, stdout: int, stderr: int) -> "Process":
         preexec_fn=None if own else partial(enter_home, account),  # noqa: PLW1509
     )
     popen.returncode = 0  # the loop reaps it, not subprocess
-    return Process(popen.pid)
+    return popen.pid
 
 
 def _existing(home: str) -> str:

@@ -122,11 +122,15 @@ class UserSession:
         assert task is not None
         self._session.channel.when_closed(lambda: _cancel(task))
         self._output.verbose(f"Starting {self._what()} for {self._who()}")
+        starting = asyncio.ensure_future(self._start())
         try:
-            running = self._running = await self._start()
+            running = self._running = await asyncio.shield(starting)
         except OSError as error:
             await self._say_not_started(error)
             return
+        except asyncio.CancelledError:
+            self._background.spawn(_abandon(starting))
+            raise
         try:
             await self._run_to_end(running)
         finally:
@@ -137,7 +141,7 @@ class UserSession:
     async def _start(self) -> TerminalSession | PipeSession:
         session, program = self._session, self._program()
         if session.terminal is None:
-            return start_with_pipes(session.channel, program)
+            return await start_with_pipes(session.channel, program)
         if session.command is None and session.subsystem is None and self._login.force_command is None:
             await self._show_motd()
         term = session.terminal.term
@@ -203,6 +207,14 @@ class UserSession:
 
     def _who(self) -> str:
         return f"{escape(self._login.user)} from {describe_peer(self._session.link)}"
+
+
+async def _abandon(starting: asyncio.Future[TerminalSession | PipeSession]) -> None:
+    """End a program whose client went while it was being started."""
+    with contextlib.suppress(OSError, SSHError):
+        running = await starting
+        running.close()
+        await running.process.hang_up()
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

@@ -147,13 +147,17 @@ def _ways_in(
             "There is no authorized key yet, so this run has a password, which ends with it:",
             f"    {password}",
         ]
+    offered = offered_methods(settings.config, with_passwords=settings.policy.passwords is not None)
+    if not offered:
+        return ["but nobody can log in: no authentication method is switched on"]
     lines = []
     if keys:
         lines.append(f"with one of the authorized keys (there {'is 1' if keys == 1 else f'are {keys}'})")
-    if request.passwords:
+    with_passwords = bool({*PASSWORD_METHODS} & {*offered})
+    if with_passwords and request.passwords:
         lines.append(f"with the password of {', '.join(escape(name) for name in request.passwords)}")
-    elif settings.policy.passwords is not None:
-        lines.append("with the password of an account of this system")
+    elif with_passwords:
+        lines.append("with the password or a key of an account of this system")
     if not lines:
         lines = [f"but nobody can log in yet: there is no authorized key ({'; '.join(problems)})"]
     return lines
