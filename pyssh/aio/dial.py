@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -45,8 +46,14 @@ async def dial(
     except UnicodeError as error:  # the name does not survive IDNA
         raise socket.gaierror(socket.EAI_NONAME, f"{_words(address)}: not a host name") from error
     except OSError as error:
-        text = error.strerror or str(error)
+        # asyncio puts words of its own there
+        text = os.strerror(error.errno) if error.errno else str(error)
         raise type(error)(error.errno, f"{_words(address)}: {text}") from None
+
+
+def describe(error: Exception) -> str:
+    """Return an error for people: that of a system call without its number."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _words(address: Address) -> str:

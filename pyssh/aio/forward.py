@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pyssh.aio.channel import Channel
-from pyssh.aio.dial import dial, format_address
+from pyssh.aio.dial import describe, dial, format_address
 from pyssh.aio.listen import Acceptor, Listen, open_listeners
 from pyssh.aio.socks import SocksDialogue, SocksError
 from pyssh.aio.splice import Splice
@@ -117,7 +117,7 @@ class Forward:
         try:
             await splice.run()
         except (OSError, SSHError) as caught:
-            error = self.last_error = str(caught)
+            error = self.last_error = describe(caught)
         finally:
             self._splices.discard(splice)
             sent, received = self._sent(splice), self._received(splice)
@@ -232,7 +232,7 @@ class LocalForward(Forward):
             channel = await self._open(link, sock, target, peer, dialogue)
         except (OSError, SSHError) as error:
             sock.close()
-            self._failed(shown, format_address(target) if target else "", str(error))
+            self._failed(shown, format_address(target) if target else "", describe(error))
             return
         except BaseException:
             sock.close()
@@ -324,7 +324,7 @@ class RemoteForward(Forward):
         try:
             sock = await dial(self.target, timeouts)
         except OSError as error:
-            self._failed(peer, shown, str(error))
+            self._failed(peer, shown, describe(error))
             raise
         return lambda channel: self._carry(channel, sock, peer, shown)
 
@@ -333,7 +333,7 @@ class RemoteForward(Forward):
         try:
             sock = await self._dial_socks(channel, dialogue, timeouts)
         except (OSError, SSHError) as error:
-            self._failed(peer, "", str(error))
+            self._failed(peer, "", describe(error))
             return
         try:
             await channel.write(dialogue.granted())

@@ -173,7 +173,7 @@ async def pair(handler: SessionHandler | None = None, **settings: Any) -> AsyncI
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let others run until something is so."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110  # of things that know no events
         await asyncio.sleep(0)
 
 
@@ -185,6 +185,11 @@ async def settled(measure: Callable[[], object], turns: int = 2000) -> None:
         now = measure()
         same = same + 1 if now == before else 0
         before = now
+
+
+def exists(path: str) -> bool:
+    """Whether there is something of that name."""
+    return os.path.lexists(path)  # sockets count as well
 
 
 def open_files() -> int:

@@ -12,7 +12,6 @@ from pyssh.aio import (
     ClientLink,
     Credentials,
     Link,
-    Server,
     ServerSession,
     Stream,
     Timeouts,
@@ -33,20 +32,28 @@ from pyssh.errors import (
     VersionError,
 )
 from pyssh.events import (
+    Accept,
+    AskPrompts,
     AuthenticationRequested,
     BannerReceived,
     Credential,
     CredentialNeeded,
     Event,
     HostKeyQuestion,
+    InteractiveAttempt,
+    InteractiveResponses,
     PasswordCredential,
+    Prompt,
+    PromptsReceived,
     PublicKeyCredential,
+    Refuse,
     SignatureNeeded,
     Verdict,
 )
 from pyssh.keys.private import generate_private_key
 from pyssh.options import ClientOptions, ServerOptions
-from tests.aio.support import HOST_KEY, PASSWORD, USER_KEY, Handler, linked, open_files, pair, running_server, until
+from tests.aio.support import PASSWORD, Handler, linked, open_files, pair, running_server, until
+from tests.support.pair import HOST_KEY, USER_KEY
 
 # --- getting in
 
@@ -68,11 +75,26 @@ async def test_facts_about_a_link() -> None:
     assert isinstance(handler.ended[0], Disconnected)
 
 
-@pytest.mark.parametrize("way", ["key", "password", "prompts"])
-async def test_ways_to_log_in(way: str) -> None:
-    ways = {"key": {"keys": [USER_KEY], "password": None}, "password": {}, "prompts": {"keys": [USER_KEY]}}
-    async with pair(**ways[way]) as link:
+async def test_ways_to_log_in() -> None:
+    class Asks(Handler):
+        async def authenticate(self, link: Link, question: AuthenticationRequested) -> Verdict:
+            match question.attempt:
+                case InteractiveAttempt():
+                    return AskPrompts("", "", (Prompt("Password: ", False),))
+                case InteractiveResponses((answer,)):
+                    return Accept() if answer == PASSWORD else Refuse()
+                case _:
+                    return Refuse()
+
+    async def answer(question: PromptsReceived) -> tuple[str, ...] | None:
+        return (PASSWORD,)
+
+    async with pair(keys=[USER_KEY], password=None) as link:
         assert (await link.run("true")).exit_status == 0
+    # a password also answers the one hidden question that asks for it
+    for ways in ({"password": PASSWORD}, {"password": None, "prompts": answer}):
+        async with pair(Asks(), **ways) as link:
+            assert link.user == "guest"
 
 
 async def test_nothing_is_trusted_by_default() -> None:
@@ -158,9 +180,7 @@ async def test_banner_and_other_events() -> None:
 
 async def test_no_algorithm_in_common() -> None:
     algorithms = ClientOptions().algorithms.replace(ciphers=("aes128-ctr",))
-    ours = ServerOptions(
-        host_keys=(HOST_KEY.key,), algorithms=algorithms.replace(ciphers=("aes256-ctr",))
-    )
+    ours = ServerOptions(host_keys=(HOST_KEY.key,), algorithms=algorithms.replace(ciphers=("aes256-ctr",)))
     async with running_server(options=ours) as server:
         with pytest.raises(NegotiationError, match="aes128-ctr"):
             await linked(server, options=ClientOptions(user="guest", algorithms=algorithms))
@@ -231,7 +251,7 @@ async def test_a_server_that_says_nothing() -> None:
 async def test_cancelled_while_logging_in() -> None:
     before = open_files()
     async with answering(b"", close=False) as port:
-        connecting = asyncio.ensure_future(connect("127.0.0.1", port, user="guest"))  # type: ignore[arg-type]  # awaitable
+        connecting = asyncio.ensure_future(connect("127.0.0.1", port, user="guest"))
         await until(lambda: open_files() >= before + 3)  # the listener and both ends
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
