@@ -22,10 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def keygen(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keygen:
-    monkeypatch.chdir(tmp_path)
-    # no terminal of whoever runs the tests is asked anything
-    monkeypatch.setattr("pyssh_cli.keygen.prompts.TERMINAL", str(tmp_path / "no-terminal"))
-    return Keygen(capfd)
+    return Keygen.in_folder(tmp_path, capfd, monkeypatch)
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -362,3 +359,10 @@ def test_fingerprints_load_little(tmp_path: Path) -> None:
     ours = {name for name in loaded if name.startswith(("pyssh", "bcrypt", "asyncio", "subprocess"))}
     assert "pyssh_config.known_hosts" not in ours
     assert not {name for name in ours if not name.startswith("pyssh")}
+
+
+def test_every_flag_is_in_the_manual_page() -> None:
+    page = (ROOT / "man" / "pyssh-keygen.1").read_text()
+    missing = [flag.letter for flag in FLAGS if flag.letter and f"Fl {flag.letter}" not in page]
+    missing += [flag.name for flag in FLAGS if flag.name and f"Fl -{flag.name}" not in page]
+    assert not missing

@@ -25,9 +25,7 @@ CIPHERS = (
 
 @pytest.fixture
 def keygen(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keygen:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pyssh_cli.keygen.prompts.TERMINAL", str(tmp_path / "no-terminal"))
-    return Keygen(capfd)
+    return Keygen.in_folder(tmp_path, capfd, monkeypatch)
 
 
 def require_type(peer: peers.OpenSSH, kind: str) -> None:

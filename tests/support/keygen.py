@@ -25,6 +25,15 @@ class Keygen:
     def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
         self._capfd = capfd
 
+    @classmethod
+    def in_folder(
+        cls, folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> "Keygen":
+        """Works in a folder, and asks no terminal of whoever runs the tests."""
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("pyssh_cli.keygen.prompts.TERMINAL", str(folder / "no-terminal"))
+        return cls(capfd)
+
     def __call__(self, *arguments: str | Path, stdin: bytes = b"") -> Said:
         self._capfd.readouterr()
         reader, writer = os.pipe()

@@ -133,7 +133,7 @@ def describe(error: Exception) -> str:
     if isinstance(error, PassphraseError):
         return "incorrect passphrase supplied to decrypt private key"
     if isinstance(error, OSError):
-        return os.strerror(error.errno or 0)
+        return os.strerror(error.errno) if error.errno else shown(str(error))
     return shown(str(getattr(error, "problem", error)))
 
 

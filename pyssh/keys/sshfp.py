@@ -1,0 +1,49 @@
+"""SSHFP records: fingerprints of host keys in the DNS (RFC 4255, 6594, 7479)."""
+
+from typing import Final
+
+from pyssh.errors import KeyFormatError
+from pyssh.keys.public import PublicKey
+from pyssh.record import Record
+
+__all__ = ["FINGERPRINT_TYPES", "SshfpRecord", "sshfp_record"]
+
+FINGERPRINT_TYPES: Final = {"sha1": 1, "sha256": 2}
+"""The numbers of RFC 4255 section 3.1.2 and RFC 6594."""
+
+_ALGORITHMS: Final = {
+    "ssh-rsa": 1,
+    "ecdsa-sha2-nistp256": 3,
+    "ecdsa-sha2-nistp384": 3,
+    "ecdsa-sha2-nistp521": 3,
+    "ssh-ed25519": 4,
+}
+_TYPE_NUMBER: Final = 44
+
+
+class SshfpRecord(Record):
+    """One record's data."""
+
+    algorithm: int
+    fingerprint_type: int
+    fingerprint: bytes
+
+    def zone_line(self, name: str, *, generic: bool = False) -> str:
+        """Return the line of a zone file; `generic` is the form that any server knows (RFC 3597)."""
+        digits = self.fingerprint.hex()
+        if generic:
+            size = 2 + len(self.fingerprint)
+            numbers = f"{self.algorithm:02x} {self.fingerprint_type:02x}"
+            return rf"{name} IN TYPE{_TYPE_NUMBER} \# {size} {numbers} {digits}"
+        return f"{name} IN SSHFP {self.algorithm} {self.fingerprint_type} {digits}"
+
+
+def sshfp_record(key: PublicKey, hash_name: str) -> SshfpRecord:
+    """Make the record of a host key; `KeyFormatError` if the DNS has no number for its type or the hash."""
+    algorithm = _ALGORITHMS.get(key.key_type)
+    fingerprint_type = FINGERPRINT_TYPES.get(hash_name)
+    if algorithm is None:
+        raise KeyFormatError(f"there are no SSHFP records for keys of type {key.key_type}")
+    if fingerprint_type is None:
+        raise KeyFormatError(f"SSHFP records have no number for {hash_name[:64]!r}; try sha256")
+    return SshfpRecord(algorithm, fingerprint_type, key.digest(hash_name))
