@@ -25,10 +25,10 @@ def main() -> NoReturn:
 
 def server_main() -> NoReturn:
     """`pyssh-server`, with the arguments of the process."""
-    sys.exit(run([_SERVER, *sys.argv[1:]], program="pyssh-server"))
+    sys.exit(run([_SERVER, *sys.argv[1:]]))
 
 
-def run(arguments: Sequence[str], program: str = "pyssh") -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run the subcommand that the first argument names, or `connect`; return the exit code.
 
     `--debug` before everything else shows the traceback of a failure that nobody foresaw.
@@ -38,6 +38,7 @@ def run(arguments: Sequence[str], program: str = "pyssh") -> int:
         print(_help())
         return exit_codes.OK
     name = words.pop(0) if words and words[0] in COMMANDS else DEFAULT
+    program = "pyssh-server" if name == _SERVER else "pyssh"
     debug = words[:1] == ["--debug"]
     if debug:
         del words[0]

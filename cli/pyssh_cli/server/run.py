@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -62,10 +62,18 @@ def become_daemon() -> None:
 
 
 def listen_for_ever(
-    request: Request, settings: Settings, own: Account, sockets: Sequence[socket.socket], output: Output
+    request: Request,
+    settings: Settings,
+    own: Account,
+    sockets: Sequence[socket.socket],
+    output: Output,
+    ready: Callable[[], None],
 ) -> int:
-    """Serve everybody who connects, until SIGTERM or SIGINT. Returns the exit code."""
-    return asyncio.run(_Listening(request, settings, own, output).run(sockets))
+    """Serve everybody who connects, until SIGTERM or SIGINT. Returns the exit code.
+
+    `ready` is called when all is in place, signals and PidFile too.
+    """
+    return asyncio.run(_Listening(request, settings, own, output).run(sockets, ready))
 
 
 class _Listening:
@@ -79,7 +87,7 @@ class _Listening:
         self._stop = asyncio.Event()
         self._reloading = False
 
-    async def run(self, sockets: Sequence[socket.socket]) -> int:
+    async def run(self, sockets: Sequence[socket.socket], ready: Callable[[], None]) -> int:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(partial(report_failure, self._output))
         settings = self._settings
@@ -98,6 +106,7 @@ class _Listening:
         loop.add_signal_handler(signal.SIGHUP, self._reload, server)
         pid_file = settings.config.pid_file
         with _pid_file(pid_file, self._output):
+            ready()
             await self._stop.wait()
             server.close()
             server.close_links()
@@ -137,7 +146,7 @@ class _Listening:
 
 
 @contextlib.contextmanager
-def _pid_file(path: str | None, output: Output) -> Any:
+def _pid_file(path: str | None, output: Output) -> Iterator[None]:
     if path is None:
         yield
         return

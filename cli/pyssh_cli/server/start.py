@@ -107,16 +107,25 @@ def _listen(wanted: Start, settings: Settings, own: Account, output: Output) -> 
     lines = [f"Host key {signer.key.key_type} {signer.key.fingerprint()}" for signer in settings.signers]
     lines += ["To log in, in another terminal:", f"    {login_line(sockets, user)}"]
     lines += _ways_in(settings, request, keys, problems, password)
-    for line in [*describe_sockets(sockets), *lines]:
-        # to whoever starts the server, wherever the log goes: the log gets no password
-        output.info(line)
+    introduction = [*describe_sockets(sockets), *lines]
     if wanted.is_daemon:
+        _tell(introduction, output)
         become_daemon()
-    if wanted.is_daemon or wanted.log_file is not None:
-        output.sink = log
-        for line in describe_sockets(sockets):
-            output.info(line)
-    return listen_for_ever(request, settings, own, sockets, output)
+        introduction = []
+
+    def ready() -> None:
+        # to whoever starts the server, wherever the log goes: the log gets no password
+        _tell(introduction, output)
+        if wanted.is_daemon or wanted.log_file is not None:
+            output.sink = log
+            _tell(describe_sockets(sockets), output)
+
+    return listen_for_ever(request, settings, own, sockets, output, ready)
+
+
+def _tell(lines: Sequence[str], output: Output) -> None:
+    for line in lines:
+        output.info(line)
 
 
 def _usable_keys(settings: Settings, own: Account) -> tuple[int, list[str]]:
