@@ -6,7 +6,6 @@ The terminal is /dev/tty: standard input stays what it is. Waiting for an answer
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import termios
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from pyssh_cli.client.terminal import keep_modes, stop_process
 
 __all__ = ["Prompter"]
 
+_ASKPASS: Final = "ssh-askpass"
 _TERMINAL: Final = "/dev/tty"
 # what a terminal hands over as one line at most (N_TTY_BUF_SIZE)
 _LINE_SIZE: Final = 4096
@@ -53,9 +53,7 @@ class Prompter:
 
     async def _ask_program(self, text: str) -> str | None:
         """Run SSH_ASKPASS with the question as its argument; its first line is the answer."""
-        program = self._environ.get("SSH_ASKPASS") or shutil.which("ssh-askpass")
-        if not program:
-            return None
+        program = self._environ.get("SSH_ASKPASS") or _ASKPASS
         try:
             process = await asyncio.create_subprocess_exec(
                 program, text, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
