@@ -1,5 +1,6 @@
 """Two engines joined in memory: a complete SSH session without sockets or tasks."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -55,11 +56,14 @@ class Side:
 
     def take(self, events: Iterable[AnyEvent]) -> None:
         """Keep events and answer questions."""
-        for event in events:
+        # not by recursion: a peer may have a question asked for each of its messages
+        waiting = deque(events)
+        while waiting:
+            event = waiting.popleft()
             self.events.append(event)
             if isinstance(event, Question):
                 if type(event) in self.answers:
-                    self.answer(event, self.answers[type(event)])
+                    waiting.extendleft(reversed(self._settle(event, self.answers[type(event)])))
                 else:
                     self.open_questions.append(event)
 
@@ -67,7 +71,10 @@ class Side:
         """Settle a question with a value, or with what a function makes of the question."""
         if question in self.open_questions:
             self.open_questions.remove(question)
-        self.take(self.engine.answer(question, answer(question) if callable(answer) else answer))
+        self.take(self._settle(question, answer))
+
+    def _settle(self, question: Question[Any], answer: Any) -> list[AnyEvent]:
+        return self.engine.answer(question, answer(question) if callable(answer) else answer)
 
     def of(self, kind: type[Any]) -> list[Any]:
         """Return the events of one class so far."""
