@@ -1,7 +1,8 @@
 """`connect()` and `ClientLink`: the client's side."""
 
 import asyncio
-import getpass
+import os
+import pwd
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -258,7 +259,7 @@ def connect(
         raise UsageError("credentials say everything: keys, password and prompts go without them")
     options = options or ClientOptions()
     if user is not None or not options.user:
-        options = options.replace(user=user or getpass.getuser())
+        options = options.replace(user=user or _own_name())
     timeouts = timeouts or Timeouts()
     trust = trust or trust_keys(host_keys)
 
@@ -286,6 +287,13 @@ def connect(
         return link
 
     return Opening(open_link())
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        raise UsageError("say who to log in as: this process runs as a user without a name") from None
 
 
 async def _open_through(via: ClientLink, address: Address) -> Stream:

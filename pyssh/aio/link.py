@@ -441,6 +441,10 @@ class Link:
         self._finish(ConnectionLost("the connection was handed over"), close=False)
         return unsent, stream
 
+    def when_authenticated(self, callback: Callable[[], object]) -> None:
+        """Call `callback` when the user is in, or the link ends before that."""
+        self._authenticated.add_done_callback(lambda _: callback())
+
     async def wait_authenticated(self) -> None:
         """Wait until the user is in; raises what ended the connection before that."""
         await asyncio.shield(self._authenticated)

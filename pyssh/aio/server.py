@@ -151,6 +151,7 @@ class Server:
         self.timeouts = timeouts
         self.max_startups = max_startups
         self.links: set[ServerLink] = set()
+        self._starting: set[ServerLink] = set()
         self._on_event = on_event
         self._acceptor: Acceptor | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -197,7 +198,7 @@ class Server:
     def _is_dropped(self) -> bool:
         """Random early drop: some of those who log in now get through, whoever floods us."""
         start, percent, full = self.max_startups
-        waiting = sum(not link.engine.authenticated for link in self.links)
+        waiting = len(self._starting)
         if waiting < start:
             return False
         if waiting >= full:
@@ -216,6 +217,8 @@ class Server:
             on_event=self._on_event,
         )
         self.links.add(link)
+        self._starting.add(link)
+        link.when_authenticated(lambda: self._starting.discard(link))
         link.at_end(lambda: self._gone(link))
         link.start()
         return link

@@ -1,6 +1,6 @@
 """`SocksDialogue`: the server's side of SOCKS 4, 4a and 5 (RFC 1928); bytes in, bytes out."""
 
-import ipaddress
+import socket
 from typing import Final
 
 from pyssh.errors import SSHError
@@ -74,7 +74,7 @@ class SocksDialogue:
             raise SocksError("a SOCKS command other than CONNECT", self.refused())
         port = int.from_bytes(self._data[2:4], "big")
         address = self._data[4:8]
-        host = str(ipaddress.IPv4Address(address))
+        host = socket.inet_ntop(socket.AF_INET, address)
         if address[:3] == b"\0\0\0" and address[3]:  # 4a: the name follows the user name
             name_end = self._data.find(b"\0", end + 1)
             if name_end < 0:
@@ -113,7 +113,10 @@ class SocksDialogue:
         if data[1] != _CONNECT:
             raise SocksError("a SOCKS command other than CONNECT", self._reply_5(7))
         address = data[start:end]
-        host = _decode_name(address, self.refused()) if kind == _NAME else str(ipaddress.ip_address(address))
+        if kind == _NAME:
+            host = _decode_name(address, self.refused())
+        else:
+            host = socket.inet_ntop(socket.AF_INET if kind == _IPV4 else socket.AF_INET6, address)
         self._data = data[end + 2 :]
         self.target = host, int.from_bytes(data[end : end + 2], "big")
 
