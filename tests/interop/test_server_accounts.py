@@ -3,13 +3,14 @@
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import peers
-from tests.support.processes import Account
+from tests.support.processes import LOOPBACK, Account
 from tests.support.pyssh_server import PysshServer, pyssh_server
 
 SECONDS = 30.0
@@ -123,6 +124,39 @@ def test_sockets_are_reached_with_the_rights_of_the_user(server: PysshServer, fo
             with connection:
                 connection.sendall(b"hello")
             assert client.communicate(timeout=SECONDS)[0] == b"hello"
+
+
+def test_sockets_are_made_and_removed_by_the_user(server: PysshServer, folder: Path) -> None:
+    path = folder / "guest" / "listener"
+    forbidden = folder / "roots" / "listener"
+    forbidden.parent.mkdir(mode=0o755)
+    with socket.create_server((LOOPBACK, 0)) as target:
+        port = target.getsockname()[1]
+        settings = ["-o", "ExitOnForwardFailure=yes"]
+        refused = server.ssh(
+            "true", user="guest", options=[*settings, "-R", f"{forbidden}:{LOOPBACK}:{port}"]
+        )
+        done = subprocess.run(refused, capture_output=True, timeout=SECONDS, check=False)
+        assert done.returncode == 255
+        options = [*settings, "-R", f"{path}:{LOOPBACK}:{port}"]
+        # the command itself uses the socket, so it is there by then
+        command = server.ssh(f"stat -c '%U %a' {path}; cat", user="guest", options=options)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+            assert client.stdout is not None
+            assert client.stdout.readline() == b"guest 600\n"
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(path))
+                target.settimeout(SECONDS)
+                connection, _ = target.accept()
+                with connection:
+                    connection.sendall(b"hello")
+                assert sock.recv(5) == b"hello"
+            client.communicate(timeout=SECONDS)
+    for _ in range(int(SECONDS * 20)):
+        if not path.exists():
+            return
+        time.sleep(0.05)
+    pytest.fail("the socket is left behind")
 
 
 def test_low_ports_are_for_root(server: PysshServer) -> None:

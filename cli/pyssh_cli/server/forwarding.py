@@ -14,7 +14,9 @@ from pyssh.errors import OpenFailureReason
 from pyssh.events import ChannelOpenRequested, GlobalRequestReceived, OpenRefused
 from pyssh_cli.output import Output, escape
 from pyssh_cli.server.as_user import open_as
+from pyssh_cli.server.background import Background
 from pyssh_cli.server.login import Login, describe_peer
+from pyssh_cli.server.unix_listeners import UnixListeners
 from pyssh_config.forwards import HostPattern
 from pyssh_config.patterns import matches_pattern
 
@@ -28,8 +30,9 @@ _LISTEN: Final = ("yes", "remote")
 class Forwarding:
     """The forwards of one login."""
 
-    def __init__(self, login: Login, output: Output) -> None:
+    def __init__(self, login: Login, output: Output, background: Background) -> None:
         self._login = login
+        self._unix_listeners = UnixListeners(login.account, background)
         self._output = output
         self._forwarding = ServerForwarding(
             lambda link, address: self._decided(link, "open", address, self._open_refusal(address)),
@@ -45,12 +48,19 @@ class Forwarding:
 
     async def global_request(self, link: Link, question: GlobalRequestReceived) -> bytes | None:
         """Listen, or stop to listen, where a client wants it; None for other requests and refusals."""
-        if isinstance(question.request, requests.StreamlocalForward) and not self._login.account.is_own:
-            path = os.fsdecode(question.request.socket_path)
-            # its socket would have to be made, and later removed, with the user's rights
-            self._decided(link, "listen on", path, "that is not supported yet for a server started as root")
-            return None
-        return await self._forwarding.global_request(link, question)
+        if self._login.account.is_own:
+            return await self._forwarding.global_request(link, question)
+        match question.request:
+            case requests.StreamlocalForward(socket_path):
+                return await self._listen_unix(link, os.fsdecode(socket_path))
+            case requests.CancelStreamlocalForward(socket_path):
+                return b"" if self._unix_listeners.cancel(os.fsdecode(socket_path)) else None
+            case _:
+                return await self._forwarding.global_request(link, question)
+
+    async def _listen_unix(self, link: Link, path: str) -> bytes | None:
+        permitted = self._decided(link, "listen on", path, self._listen_refusal(path))
+        return b"" if permitted and await self._unix_listeners.listen(link, path) else None
 
     async def _open_unix(self, link: Link, path: str) -> ChannelRunner | OpenRefused:
         """Connect to a Unix socket as the user: who may connect is a matter of rights."""

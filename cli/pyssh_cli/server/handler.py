@@ -133,7 +133,7 @@ class Handler(SessionHandler):
     async def authenticated(self, link: Link) -> None:
         """Tell the client all our host keys, so that it knows them before they change."""
         connection = self._of(link)
-        connection.forwarding = Forwarding(connection.login, self._output)
+        connection.forwarding = Forwarding(connection.login, self._output, self._background)
         keys = tuple(signer.key.blob for signer in connection.settings.signers)
         link.send_global_request(requests.HostKeys(keys))
 

@@ -66,6 +66,7 @@ def listen_for_ever(
     settings: Settings,
     own: Account,
     sockets: Sequence[socket.socket],
+    *,
     output: Output,
     ready: Callable[[], None],
 ) -> int:

@@ -120,7 +120,7 @@ def _listen(wanted: Start, settings: Settings, own: Account, output: Output) -> 
             output.sink = log
             _tell(describe_sockets(sockets), output)
 
-    return listen_for_ever(request, settings, own, sockets, output, ready)
+    return listen_for_ever(request, settings, own, sockets, output=output, ready=ready)
 
 
 def _tell(lines: Sequence[str], output: Output) -> None:
