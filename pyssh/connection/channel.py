@@ -18,7 +18,7 @@ from pyssh.connection.requests import (
 )
 from pyssh.connection.state import ChannelRecord, PlaceState
 from pyssh.connection.window import MIN_PACKET_SIZE, ReceiveWindow, SendWindow
-from pyssh.errors import ProtocolError
+from pyssh.errors import DecodeError, ProtocolError
 from pyssh.events import (
     AnyEvent,
     ChannelClosed,
@@ -394,7 +394,11 @@ class Channel:
 
     @classmethod
     def restored(cls, around: Surroundings, record: ChannelRecord) -> "Channel":
-        """Make a channel of what `export_state` gave; questions about open requests are asked again."""
+        """Make a channel of what `export_state` gave; questions about open requests are asked again.
+
+        `DecodeError` for what no channel can be: it may come from a process that was taken over.
+        """
+        _check_record(record)
         window = ReceiveWindow(record.local_size, record.local_maximum_packet_size)
         window.available = record.local_available
         window.unreturned = record.local_unreturned
@@ -417,3 +421,13 @@ class Channel:
                 channel.received_requests.ask(question)
                 around.emit(question)
         return channel
+
+
+def _check_record(record: ChannelRecord) -> None:
+    # one that is closed does not travel
+    if record.state not in (ChannelState.OPENING.value, ChannelState.ASKED.value, ChannelState.OPEN.value):
+        raise DecodeError("a channel in no state")
+    if record.local_available + record.local_unreturned > record.local_size:
+        raise DecodeError("a window above its size")
+    if record.state != ChannelState.OPENING.value and record.remote_maximum_packet_size < MIN_PACKET_SIZE:
+        raise DecodeError("a channel whose packets hold nothing")

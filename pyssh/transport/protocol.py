@@ -474,12 +474,12 @@ class TransportProtocol:
         self._writer.drain()
         sent, received = DirectionState.decode(state.sent), DirectionState.decode(state.received)
         self._sent_keys, self._received_keys = sent.keys, received.keys
-        self._writer.switch(
-            Suite.of(self.algorithms, client_to_server=self._is_client).sealer(sent.keys), None
-        )
-        self._reader.switch(
-            Suite.of(self.algorithms, client_to_server=not self._is_client).opener(received.keys), None
-        )
+        sent_suite = Suite.of(self.algorithms, client_to_server=self._is_client)
+        received_suite = Suite.of(self.algorithms, client_to_server=not self._is_client)
+        sent_suite.check_keys(sent.keys)
+        received_suite.check_keys(received.keys)
+        self._writer.switch(sent_suite.sealer(sent.keys), None)
+        self._reader.switch(received_suite.opener(received.keys), None)
         for counted, counts in ((self._writer, sent), (self._reader, received)):
             counted.sequence_number = counts.sequence_number
             counted.packets = counts.packets

@@ -3,6 +3,7 @@
 from pyssh.algorithms.ciphers import CIPHERS, CipherSpec, PacketOpener, PacketSealer
 from pyssh.algorithms.compression import COMPRESSION, CompressionSpec, Compressor, Decompressor
 from pyssh.algorithms.macs import MACS, Mac, MacSpec
+from pyssh.errors import DecodeError
 from pyssh.events import AgreedAlgorithms
 from pyssh.record import Record
 from pyssh.transport.derivation import DirectionKeys, KeySource
@@ -42,6 +43,12 @@ class Suite(Record):
             source.derive(key, self.cipher.key_size),
             source.derive(mac_key, self.mac.key_size if self.mac else 0),
         )
+
+    def check_keys(self, keys: DirectionKeys) -> None:
+        """Raise `DecodeError` unless keys that came from another process can be this suite's."""
+        sizes = (self.cipher.iv_size, self.cipher.key_size, self.mac.key_size if self.mac else 0)
+        if (len(keys.iv), len(keys.key), len(keys.mac_key)) != sizes or self.cipher.is_aead is bool(self.mac):
+            raise DecodeError("keys that are not for these algorithms")
 
     def _mac(self, keys: DirectionKeys) -> Mac | None:
         return self.mac.keyed(keys.mac_key) if self.mac else None

@@ -323,6 +323,9 @@ def fuzz_state(data: bytes) -> str:
     except SSHError as error:
         return words(error)
     engine, events = restored
+    with suppress(UsageError):
+        for number in tuple(engine.connection.channels):
+            engine.connection.send_data(number, bytes(100))
     events += engine.receive_data(bytes(100))
     events += engine.tick(0.0)
     return _effect(events)
