@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pyssh.aio.link import Link
 
 _SOCKS_READ: Final = 4096
+# connections that wait for a link, of each forward; each holds a descriptor
+_MOST_WAITING: Final = 64
 
 
 class ForwardEvent(Record):
@@ -154,7 +156,8 @@ class Forward:
 class LocalForward(Forward):
     """Listens here; `ssh -L`, or `ssh -D` without a target.
 
-    It needs a link to carry connections, and may change it: `attach`. Without one, connections are closed.
+    It needs a link to carry connections, and may change it: `attach`. Without one, connections wait for it up
+    to `patience` seconds and are closed then.
     """
 
     def __init__(
@@ -164,9 +167,13 @@ class LocalForward(Forward):
         observer: ForwardObserver | None,
         timeouts: Timeouts,
         channel_kind: ChannelKindOf,
+        *,
+        patience: float,
     ) -> None:
         super().__init__(listen, target, observer)
         self.kind = "dynamic" if target is None else "local"
+        self._patience = patience
+        self._waiting: dict[socket.socket, tuple[Address, asyncio.TimerHandle]] = {}
         self._timeouts = timeouts
         self._channel_kind = channel_kind
         self._link: Link | None = None
@@ -181,12 +188,13 @@ class LocalForward(Forward):
         observer: ForwardObserver | None = None,
         timeouts: Timeouts | None = None,
         channel_kind: ChannelKindOf = direct_kind,
+        patience: float = 0.0,
     ) -> "LocalForward":
         """Start to listen; OSError if that cannot be.
 
         `channel_kind` makes the kind of channel from the target and the originator's address.
         """
-        forward = cls(listen, target, observer, timeouts or Timeouts(), channel_kind)
+        forward = cls(listen, target, observer, timeouts or Timeouts(), channel_kind, patience=patience)
         forward._acceptor = Acceptor(await open_listeners(listen), forward._accepted)
         forward.address = forward._acceptor.addresses[0]
         return forward
@@ -200,6 +208,10 @@ class LocalForward(Forward):
         """Let `link` carry new connections, until it ends or another one is attached."""
         self._link = link
         link.at_end(lambda: self._detach(link))
+        waiting, self._waiting = self._waiting, {}
+        for sock, (peer, timer) in waiting.items():
+            timer.cancel()
+            self._start(link, sock, peer)
 
     def _detach(self, link: "Link") -> None:
         if self._link is link:
@@ -211,11 +223,24 @@ class LocalForward(Forward):
         except OSError:
             sock.close()
             return
-        if self._link is None:
-            sock.close()
-            self._failed(format_address(peer), "", "not connected to the server")
-            return
-        self._link.spawn(self._serve(self._link, sock, peer), "forwarded connection")
+        if self._link is not None:
+            self._start(self._link, sock, peer)
+        elif self._patience and len(self._waiting) < _MOST_WAITING:
+            timer = asyncio.get_running_loop().call_later(self._patience, self._give_up, sock)
+            self._waiting[sock] = (peer, timer)
+        else:
+            self._turn_away(sock, peer)
+
+    def _give_up(self, sock: socket.socket) -> None:
+        peer, _ = self._waiting.pop(sock)
+        self._turn_away(sock, peer)
+
+    def _turn_away(self, sock: socket.socket, peer: Address) -> None:
+        sock.close()
+        self._failed(format_address(peer), "", "not connected to the server")
+
+    def _start(self, link: "Link", sock: socket.socket, peer: Address) -> None:
+        link.spawn(self._serve(link, sock, peer), "forwarded connection")
 
     async def _serve(self, link: "Link", sock: socket.socket, peer: Address) -> None:
         shown = format_address(peer)
@@ -268,6 +293,10 @@ class LocalForward(Forward):
         if self._acceptor is not None:
             self._acceptor.close()
         self._link = None
+        for sock, (_, timer) in self._waiting.items():
+            timer.cancel()
+            sock.close()
+        self._waiting.clear()
 
 
 async def _receive_target(sock: socket.socket, dialogue: SocksDialogue) -> tuple[str, int]:

@@ -37,6 +37,14 @@ class Row:
             self._sent_before += self.forward.bytes_sent
             self._received_before += self.forward.bytes_received
         self.forward = forward
+        self.error = ""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where to ask a server to listen, best first: if it chose the port, people know it by now."""
+        if self.forward is None or self.forward.address is None or self.forward.address == self.listen:
+            return (self.listen,)
+        return (self.forward.address, self.listen)
 
     @property
     def listening(self) -> str:
