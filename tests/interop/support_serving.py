@@ -3,8 +3,8 @@
 import hashlib
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -185,54 +185,50 @@ class ServerDrive(Drive):
 
 
 class Serving:
-    """A listening server. Each connection takes the `options`, `answers` and `start` of its moment.
-
-    `start` sees a connection before its first step; `finish` waits for the end of the latest one.
-    """
+    """A listening server. Each connection takes the `options` and `answers` of its moment."""
 
     def __init__(self, options: ServerOptions, signers: Sequence[Signer]) -> None:
         self.options = options
         self.signers = tuple(signers)
         self.answers: Answers = {}
-        self.start: Callable[[ServerDrive], None] = lambda _: None
         self._listener = socket.create_server((LOOPBACK, 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
-        self._connections: list[tuple[ServerDrive, threading.Thread]] = []
+        self._threads: list[threading.Thread] = []
+        self._drives: list[ServerDrive] = []
         self._errors: list[BaseException] = []
+        self._is_closed = False
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
     def _accept(self) -> None:
-        while True:
-            try:
+        while not self._is_closed:
+            with suppress(OSError):  # who connects may be gone already
                 sock, _ = self._listener.accept()
-            except OSError:
-                return
-            answers = {SignatureNeeded: signed_by(self.signers)} | self.answers
-            drive = ServerDrive(ServerEngine(self.options), sock, answers)
-            self.start(drive)
-            thread = threading.Thread(target=self._work, args=(drive,), daemon=True)
-            self._connections.append((drive, thread))
-            thread.start()
+                answers = {SignatureNeeded: signed_by(self.signers)} | self.answers
+                thread = threading.Thread(target=self._work, args=(sock, self.options, answers), daemon=True)
+                self._threads.append(thread)
+                thread.start()
 
-    def _work(self, drive: ServerDrive) -> None:
-        try:
-            drive.work()
-        except BaseException as error:
-            self._errors.append(error)
-        finally:
-            drive.close()
+    def _work(self, sock: socket.socket, options: ServerOptions, answers: Answers) -> None:
+        with sock:
+            try:
+                drive = ServerDrive(ServerEngine(options), sock, answers)
+                self._drives.append(drive)
+                drive.work()
+                drive.close()
+            except BaseException as error:
+                self._errors.append(error)
 
     def finish(self) -> ServerDrive:
         """The latest connection, once it is over; what went wrong in its thread is raised here."""
-        drive, thread = self._connections[-1]
-        thread.join(SECONDS_OF_SILENCE)
+        self._threads[-1].join(SECONDS_OF_SILENCE)
         if self._errors:
             raise self._errors.pop()
-        return drive
+        return self._drives[-1]
 
     def close(self) -> None:
         """Listen no more."""
+        self._is_closed = True
         # a thread in accept does not notice that its socket is closed
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

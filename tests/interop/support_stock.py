@@ -9,72 +9,20 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pyssh.algorithms.preferences import Algorithms
-from pyssh.keys.signing import SIGNATURE_ALGORITHMS
 from pyssh.messages.transport import KexInit
 from pyssh.options import ClientOptions
 from pyssh.wire.message import Message
-from tests.interop.support_keys import KEY_TYPES, KeyRing
+from tests.interop.support_keys import KeyRing
+from tests.interop.support_paramiko import ParamikoClient, ParamikoServer
+from tests.interop.support_peers import CLASSICAL_KEYS, SECONDS, Names, Stock, StockClient, StockServer
 from tests.support import peers
 from tests.support.drive import Client
 from tests.support.processes import LOOPBACK
-
-SECONDS = 120.0
-_CLASSICAL_KEYS = tuple(kind for kind in KEY_TYPES if "mldsa" not in kind)
-Names = dict[str, tuple[str, ...]]
-"""For each field of `Algorithms` the names that a peer has."""
-
-
-def common(peer: "Stock") -> list[tuple[str, str]]:
-    """Every algorithm that both sides have, as field of `Algorithms` and name."""
-    if peer.kind.missing():
-        return []
-    names = peer.names()
-    ours = Algorithms.legacy()
-    # keys of which we have no private half
-    verified = {row.name for row in SIGNATURE_ALGORITHMS if row.verify_only}
-    return [
-        (field, name)
-        for field in Algorithms.__match_args__
-        for name in getattr(ours, field)
-        if name in names[field] and name not in verified
-    ]
-
-
-class Stock:
-    """A peer in one of its roles. `key_types` are the files of a `KeyRing` that it can read."""
-
-    def __init__(self, kind: peers.Peer, key_types: Sequence[str] = KEY_TYPES) -> None:
-        self.kind = kind
-        self.key_types = tuple(key_types)
-
-    def __repr__(self) -> str:
-        return repr(self.kind)
-
-    def names(self) -> Names:
-        """What it has."""
-        raise NotImplementedError
-
-
-class StockServer(Stock):
-    """A server that runs what it is told in a shell."""
-
-    def listen(self, keys: KeyRing) -> AbstractContextManager[peers.Server]:
-        """Start it with everything on, with all host keys of the ring; its user keys are let in."""
-        raise NotImplementedError
-
-
-class StockClient(Stock):
-    """A client."""
-
-    def run(self, port: int, identity: Path, command: str, data: bytes) -> bytes:
-        """Log in with this key, run a command with this input, and return its output."""
-        raise NotImplementedError
-
 
 # --- OpenSSH
 
@@ -109,6 +57,7 @@ def run_command(command: Sequence[str], data: bytes) -> bytes:
 
 class _OpenSSHNames(Stock):
     kind: peers.OpenSSH
+    rekeys = True
 
     def names(self) -> Names:
         return _openssh_names(self.kind)
@@ -118,11 +67,13 @@ class OpenSSHServer(_OpenSSHNames, StockServer):
     """sshd of one version."""
 
     @contextmanager
-    def listen(self, keys: KeyRing) -> Iterator[peers.Server]:
+    def listen(self, keys: KeyRing, rekey_bytes: int = 0) -> Iterator[peers.Server]:
         # HostbasedAcceptedAlgorithms and the like stay as they are; Compression is said to clients only
         lines = [*openssh_everything(self.kind), "Compression yes", "LogLevel VERBOSE"]
         lines += [f"HostCertificate {keys.host_certificate(key)}" for key in self.key_types]
         lines += [f"TrustedUserCAKeys {keys.authority.with_suffix('.pub')}"]
+        if rekey_bytes:
+            lines.append(f"RekeyLimit {rekey_bytes}")
         with peers.openssh_server(
             self.kind,
             host_keys=[keys.host(key) for key in self.key_types],
@@ -135,11 +86,13 @@ class OpenSSHServer(_OpenSSHNames, StockServer):
 class OpenSSHClient(_OpenSSHNames, StockClient):
     """ssh of one version."""
 
-    def run(self, port: int, identity: Path, command: str, data: bytes, options: Sequence[str] = ()) -> bytes:
+    def run(self, port: int, identity: Path, command: str, data: bytes, rekey_bytes: int = 0) -> bytes:
         settings = [
             word for line in openssh_everything(self.kind) for word in ("-o", line.replace(" ", "=", 1))
         ]
-        wanted = [*options, *settings, "-o", "Compression=yes"]
+        wanted = [*settings, "-o", "Compression=yes"]
+        if rekey_bytes:
+            wanted += ["-o", f"RekeyLimit={rekey_bytes}"]
         return run_command(peers.ssh_command(port, identity, command, peer=self.kind, options=wanted), data)
 
 
@@ -195,7 +148,7 @@ class DropbearServer(StockServer):
         return _dropbear_names()
 
     @contextmanager
-    def listen(self, keys: KeyRing) -> Iterator[peers.Server]:
+    def listen(self, keys: KeyRing, rekey_bytes: int = 0) -> Iterator[peers.Server]:
         more = [word for kind in ("ecdsa-256", "rsa") for word in ("-r", str(keys.dropbear_host(kind)))]
         with peers.dropbear_server(*more, authorized_keys=keys.authorized_keys(self.key_types)) as server:
             yield server
@@ -210,7 +163,7 @@ class DropbearClient(StockClient):
     def names(self) -> Names:
         return _dropbear_names()
 
-    def run(self, port: int, identity: Path, command: str, data: bytes) -> bytes:
+    def run(self, port: int, identity: Path, command: str, data: bytes, rekey_bytes: int = 0) -> bytes:
         return run_command(peers.dbclient_command(port, identity, command), data)
 
 
@@ -254,8 +207,10 @@ def asyncssh_everything() -> dict[str, list[str]]:
 class AsyncSSHServer(StockServer):
     """AsyncSSH's server, in a process of its own."""
 
+    rekeys = True
+
     def __init__(self) -> None:
-        super().__init__(peers.ASYNCSSH, _CLASSICAL_KEYS)
+        super().__init__(peers.ASYNCSSH, CLASSICAL_KEYS)
 
     def names(self) -> Names:
         names = _asyncssh_names()
@@ -264,13 +219,15 @@ class AsyncSSHServer(StockServer):
         return names | {"host_key": keys}
 
     @contextmanager
-    def listen(self, keys: KeyRing) -> Iterator[peers.Server]:
+    def listen(self, keys: KeyRing, rekey_bytes: int = 0) -> Iterator[peers.Server]:
         certificates = [str(keys.host_certificate(kind)) for kind in self.key_types]
         authorized = keys.folder / "asyncssh_authorized_keys"
         authority = keys.authority.with_suffix(".pub").read_text()
         authorized.write_text(keys.authorized_keys(self.key_types) + f"cert-authority {authority}")
         settings: dict[str, Any] = asyncssh_everything()
         settings |= {"server_host_certs": certificates, "authorized_client_keys": str(authorized)}
+        if rekey_bytes:
+            settings["rekey_bytes"] = rekey_bytes
         with peers.asyncssh_server(
             host_keys=[keys.host(kind) for kind in self.key_types], **settings
         ) as server:
@@ -280,16 +237,18 @@ class AsyncSSHServer(StockServer):
 class AsyncSSHClient(StockClient):
     """AsyncSSH's client, in a loop of its own."""
 
+    rekeys = True
+
     def __init__(self) -> None:
-        super().__init__(peers.ASYNCSSH, _CLASSICAL_KEYS)
+        super().__init__(peers.ASYNCSSH, CLASSICAL_KEYS)
 
     def names(self) -> Names:
         return _asyncssh_names()
 
-    def run(self, port: int, identity: Path, command: str, data: bytes) -> bytes:
-        return asyncio.run(self._run(port, identity, command, data))
+    def run(self, port: int, identity: Path, command: str, data: bytes, rekey_bytes: int = 0) -> bytes:
+        return asyncio.run(self._run(port, identity, command, data, rekey_bytes))
 
-    async def _run(self, port: int, identity: Path, command: str, data: bytes) -> bytes:
+    async def _run(self, port: int, identity: Path, command: str, data: bytes, rekey_bytes: int) -> bytes:
         import asyncssh  # noqa: PLC0415  # a peer may be missing
 
         names = _asyncssh_names()
@@ -305,6 +264,7 @@ class AsyncSSHClient(StockClient):
                 agent_path=None,
                 client_keys=[(str(identity), str(certificate))] if certificate.exists() else [str(identity)],
                 server_host_key_algs=list(names["host_key"]),
+                rekey_bytes=rekey_bytes or 1 << 30,
                 **asyncssh_everything(),
             ) as connection,
         ):
@@ -313,94 +273,18 @@ class AsyncSSHClient(StockClient):
             return done.stdout
 
 
-# --- Paramiko
-
-
-@functools.cache
-def _paramiko_names() -> Names:
-    from paramiko import Transport  # noqa: PLC0415  # a peer may be missing
-
-    def every(table: str) -> tuple[str, ...]:
-        return tuple(getattr(Transport, table))
-
-    keys = tuple(name for name in every("_key_info"))
-    return {
-        "kex": tuple(name for name in every("_kex_info") if not name.startswith("gss-")),
-        "host_key": keys,
-        "ciphers": every("_cipher_info"),
-        "macs": every("_mac_info"),
-        "compression": every("_compression_info"),
-        "user_key": keys,
-    }
-
-
-def paramiko_transport(sock: socket.socket) -> Any:
-    """A Paramiko transport with everything on that it has."""
-    import paramiko  # noqa: PLC0415  # a peer may be missing
-
-    names = _paramiko_names()
-    transport = paramiko.Transport(sock)
-    transport._preferred_kex = names["kex"]
-    transport._preferred_ciphers = names["ciphers"]
-    transport._preferred_macs = names["macs"]
-    transport._preferred_compression = names["compression"]
-    transport._preferred_keys = names["host_key"]
-    # a certificate's suffix is added to these
-    transport._preferred_pubkeys = tuple(name for name in names["user_key"] if "-cert-" not in name)
-    return transport
-
-
-class ParamikoClient(StockClient):
-    """Paramiko's client."""
-
-    def __init__(self) -> None:
-        super().__init__(peers.PARAMIKO, _CLASSICAL_KEYS)
-
-    def names(self) -> Names:
-        return _paramiko_names()
-
-    def run(self, port: int, identity: Path, command: str, data: bytes) -> bytes:
-        import paramiko  # noqa: PLC0415  # a peer may be missing
-
-        key = paramiko.PKey.from_path(identity)
-        certificate = identity.with_name(f"{identity.name}-cert.pub")
-        if certificate.exists():
-            key.load_certificate(str(certificate))
-        transport = paramiko_transport(socket.create_connection((LOOPBACK, port)))
-        try:
-            transport.start_client(timeout=SECONDS)
-            transport.auth_publickey("me", key)
-            channel = transport.open_session(timeout=SECONDS)
-            channel.settimeout(SECONDS)
-            channel.exec_command(command)
-            return _exchange(channel, data)
-        finally:
-            transport.close()
-
-
-def _exchange(channel: Any, data: bytes) -> bytes:
-    """Send in pieces that fit in both windows and read as much back: Paramiko's calls block."""
-    output = bytearray()
-    for offset in range(0, len(data), 65536):
-        channel.sendall(data[offset : offset + 65536])
-        while len(output) < min(offset + 65536, len(data)):
-            output += channel.recv(65536)
-    channel.shutdown_write()
-    while piece := channel.recv(65536):
-        output += piece
-    assert channel.recv_exit_status() == 0
-    return bytes(output)
-
+# --- all of them
 
 SERVERS: tuple[StockServer, ...] = (
     OpenSSHServer(peers.NEWEST),
-    OpenSSHServer(peers.DISTRIBUTION, _CLASSICAL_KEYS),
+    OpenSSHServer(peers.DISTRIBUTION, CLASSICAL_KEYS),
     DropbearServer(),
     AsyncSSHServer(),
+    ParamikoServer(),
 )
 CLIENTS: tuple[StockClient, ...] = (
     OpenSSHClient(peers.NEWEST),
-    OpenSSHClient(peers.DISTRIBUTION, _CLASSICAL_KEYS),
+    OpenSSHClient(peers.DISTRIBUTION, CLASSICAL_KEYS),
     DropbearClient(),
     AsyncSSHClient(),
     ParamikoClient(),

@@ -15,8 +15,9 @@ from pyssh.events import AgreedAlgorithms, Authenticated, KeyAccepted, PublicKey
 from pyssh.keys.signing import Signer
 from pyssh.options import ClientOptions, ServerOptions
 from tests.interop.support_keys import KeyRing, load_signers
+from tests.interop.support_peers import StockClient, StockServer, common
 from tests.interop.support_serving import Serving, serving
-from tests.interop.support_stock import CLIENTS, SERVERS, StockClient, StockServer, common
+from tests.interop.support_stock import CLIENTS, SERVERS
 from tests.support import peers
 from tests.support.drive import Client
 

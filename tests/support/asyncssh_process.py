@@ -4,6 +4,7 @@ In a process of its own it can neither block the test nor be blocked by it, and 
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -47,18 +48,33 @@ class Accounts(asyncssh.SSHServer):
 
 
 async def run_command(process: "asyncssh.SSHServerProcess[bytes]") -> None:
-    """Runs what the client asked for in a shell with three pipes."""
+    """Runs what the client asked for in a shell with three pipes.
+
+    `process.redirect` would do it in one line, and breaks when a key exchange comes in the middle of output.
+    """
     pipe = asyncio.subprocess.PIPE
     command = process.command or "exec /bin/sh"
     child = await asyncio.create_subprocess_shell(command, stdin=pipe, stdout=pipe, stderr=pipe)
-    await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+    feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
+    await asyncio.gather(_copy(child.stdout, process.stdout), _copy(child.stderr, process.stderr))
     status = await child.wait()
-    await process.stdout.drain()
-    await process.stderr.drain()
+    feeding.cancel()
     if status < 0:
         process.exit_with_signal(Signals(-status).name.removeprefix("SIG"))
     else:
         process.exit(status)
+
+
+async def _feed(source: Any, target: Any) -> None:
+    await _copy(source, target)
+    target.close()
+
+
+async def _copy(source: Any, target: Any) -> None:
+    with contextlib.suppress(OSError, asyncssh.BreakReceived, asyncssh.SignalReceived):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
 
 
 async def serve(settings: dict[str, Any]) -> None:

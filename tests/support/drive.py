@@ -104,7 +104,11 @@ class Drive(Side):
             self.unsent += piece
         with contextlib.suppress(BlockingIOError):
             while self.unsent:
-                del self.unsent[: self.sock.send(self.unsent)]
+                try:
+                    del self.unsent[: self.sock.send(self.unsent)]
+                except ConnectionError:
+                    # the peer is gone; why may still be there to be read
+                    self.unsent.clear()
 
     def step(self) -> None:
         """Send, wait for the socket, receive once."""
