@@ -100,7 +100,9 @@ class Link:
         self.error: Exception | None = None
         self.ended = False
         self._on_event = on_event
-        self._pump = Pump(engine, stream, on_events=self._dispatch, timeouts=timeouts)
+        self._pump = Pump(
+            engine, stream, on_events=self._dispatch, on_failure=self._failed, timeouts=timeouts
+        )
         self.turns: Final = Turns(self.loop, self._pump, engine)
         self._pump.on_room = self.turns.pump_has_room
         self._channels: dict[int, Channel] = {}
@@ -229,7 +231,11 @@ class Link:
 
     def settle(self, question: Question[A], answer: A) -> None:
         """Answer a question of the engine. After the end this does nothing."""
-        self._after(self.engine.answer(question, answer))
+        try:
+            self._after(self.engine.answer(question, answer))
+        except Exception as error:
+            # an answer of the wrong kind, or a mistake of ours: the peer would wait for ever
+            self._failed(error)
 
     def _after(self, events: list[AnyEvent]) -> None:
         if events:
@@ -394,6 +400,11 @@ class Link:
         if not self.ended:
             self.error = error
             self.close(reason)
+
+    def _failed(self, error: Exception) -> None:
+        report(self.loop, "a connection is cut because of an unexpected error", error)
+        self.error = self.error or error
+        self.abort()
 
     def _finish(self, error: SSHError | None, *, close: bool = True) -> None:
         if self.ended:

@@ -48,7 +48,8 @@ _buffer = _PerThread()
 class Pump:
     """Drives `engine` over `stream`.
 
-    `on_events` gets all events of one read in one call; `on_room` is called when channel data may flow again.
+    `on_events` gets all events of one read in one call; `on_room` is called when channel data may flow again;
+    `on_failure` gets an exception that the engine or `on_events` raised, which is a mistake of ours.
     `closed` is done when the descriptors are closed. `unsent` counts bytes that the kernel has not taken.
     """
 
@@ -58,12 +59,14 @@ class Pump:
         stream: Stream,
         *,
         on_events: Callable[[list[AnyEvent]], None],
+        on_failure: Callable[[Exception], None],
         timeouts: Timeouts,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._engine = engine
         self.stream = stream
         self._on_events = on_events
+        self._on_failure = on_failure
         self.on_room: Callable[[], None] | None = None
         self._timeouts = timeouts
         self._queue: list[bytes | bytearray | memoryview] = []
@@ -95,11 +98,14 @@ class Pump:
             return
         except OSError as caught:
             size, error = 0, caught
-        if size:
-            self._on_events(self._engine.receive_data(buffer[:size], self._loop.time()))
-            self.after_engine()
-        else:
-            self._receive_eof(error)
+        try:
+            if size:
+                self._on_events(self._engine.receive_data(buffer[:size], self._loop.time()))
+                self.after_engine()
+            else:
+                self._receive_eof(error)
+        except Exception as mistake:  # the outermost edge: a link that is half done would wait for ever
+            self._on_failure(mistake)
 
     def _receive_eof(self, error: OSError | None) -> None:
         self._stop_reading()
@@ -146,8 +152,11 @@ class Pump:
 
     def _tick(self) -> None:
         self._timer = self._due = None
-        self._on_events(self._engine.tick(self._loop.time()))
-        self.after_engine()
+        try:
+            self._on_events(self._engine.tick(self._loop.time()))
+            self.after_engine()
+        except Exception as mistake:  # as in `_readable`
+            self._on_failure(mistake)
 
     # --- sent
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,8 @@ from pyssh.errors import (
 )
 from pyssh.events import (
     Accept,
+    AnyEvent,
+    AskPasswordChange,
     AskPrompts,
     AuthenticationRequested,
     BannerReceived,
@@ -446,3 +449,30 @@ async def test_a_signer_that_cannot() -> None:
     async with running_server() as server:
         with pytest.raises(AuthenticationError):
             await linked(server, password=None, credentials=Refuses())
+
+
+async def test_a_mistake_in_the_engine_ends_the_link(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_server() as server, linked(server) as link:
+
+        def receive_data(data: memoryview, now: float) -> list[AnyEvent]:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(link.engine, "receive_data", receive_data)
+        with pytest.raises(ZeroDivisionError):
+            await link.run("true")
+        await until(lambda: not server.links)
+    assert "unexpected error" in caplog.text
+
+
+async def test_a_wrong_kind_of_answer_ends_the_link(caplog: pytest.LogCaptureFixture) -> None:
+    class Confused(Handler):
+        async def authenticate(self, link: Link, question: AuthenticationRequested) -> Any:
+            return AskPasswordChange("to whom it may concern")
+
+    async with running_server(Confused()) as server:
+        with pytest.raises(ConnectionLost):
+            await linked(server, keys=[USER_KEY], password=None)
+        await until(lambda: not server.links)
+    assert "unexpected error" in caplog.text
