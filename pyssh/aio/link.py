@@ -162,7 +162,8 @@ class Link:
                 case EofReceived(number):
                     self._channels[number].receive_eof()
                 case ChannelClosed(number):
-                    self._drop(number).receive_closed()
+                    if number in self._channels:  # not one that was given up before it was open
+                        self._drop(number).receive_closed()
                 case ChannelOpened(number):
                     self._opened(number)
                 case ChannelOpenFailed(number, reason, description):
