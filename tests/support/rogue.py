@@ -130,6 +130,7 @@ class Rogue:
         self._plain = PacketWriter(chance(3))
         self.feed(bytes(line))
         if stage is Stage.VERSION:
+            self.collect()
             return
         self.feed(bytes(kexinit))
         if stage is Stage.KEXINIT:
