@@ -229,7 +229,7 @@ def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Outp
         elif key == "y":
             output.sink = syslog_sink(output.program)
     for warning in config.warnings:
-        output.info(warning)
+        output.verbose(warning)
     if config.forward_agent:
         output.info("ForwardAgent: forwarding the authentication agent is not supported yet; it is left out")
 
