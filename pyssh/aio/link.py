@@ -162,8 +162,7 @@ class Link:
                 case EofReceived(number):
                     self._channels[number].receive_eof()
                 case ChannelClosed(number):
-                    if number in self._channels:  # not one that was given up before it was open
-                        self._drop(number).receive_closed()
+                    self._closed(number)
                 case ChannelOpened(number):
                     self._opened(number)
                 case ChannelOpenFailed(number, reason, description):
@@ -279,6 +278,10 @@ class Link:
             channel.close()
         else:
             opened.set_result(channel)
+
+    def _closed(self, number: int) -> None:
+        if number in self._channels:  # not one that was given up before it was open
+            self._drop(number).receive_closed()
 
     def _open_failed(self, number: int, error: ChannelOpenError) -> None:
         opening = self._opening.pop(number, None)
