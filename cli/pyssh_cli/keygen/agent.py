@@ -21,7 +21,10 @@ def holds(key: PublicKey) -> bool:
 
 
 def signer(key: PublicKey, algorithm: str) -> Callable[[bytes], bytes]:
-    """Return what signs with a key in the agent; each signature is a connection of its own."""
+    """Return what signs with a key in the agent; each signature is a connection of its own.
+
+    `algorithm` is a plain one, also where the agent's key is a certificate.
+    """
 
     def sign(data: bytes) -> bytes:
         async def ask() -> bytes:
@@ -32,7 +35,7 @@ def signer(key: PublicKey, algorithm: str) -> Callable[[bytes], bytes]:
             signature = asyncio.run(ask())
         except OSError as error:
             raise SSHError(f"the agent cannot be reached: {error.strerror}") from None
-        if not key.verify(algorithm, signature, data):
+        if not key.plain.verify(algorithm, signature, data):
             raise SSHError("the agent's signature is not one of the key that was asked for")
         return signature
 
