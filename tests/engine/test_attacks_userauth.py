@@ -416,6 +416,7 @@ def choosing(credential: Any) -> Rogue:
         ("ssh-ed25519", b""),
         ("ssh-ed25519", CERTIFICATE.blob),
     ],
+    ids=["another key", "another algorithm", "none", "a certificate"],
 )
 def test_a_key_is_asked_to_sign_only_what_was_offered(algorithm: str, blob: bytes) -> None:
     rogue = choosing(PublicKeyCredential(USER_KEY.key))
