@@ -1,17 +1,20 @@
 """pyssh-server as root logs users in as themselves, and reads nothing of theirs with its own rights."""
 
+import contextlib
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cryptography
 import pytest
 
 from tests.support import peers
-from tests.support.processes import LOOPBACK, Account
-from tests.support.pyssh_server import PysshServer, pyssh_server
+from tests.support.processes import LOOPBACK, Account, RunningProcess, free_port, namespace
+from tests.support.pyssh_server import COMMAND, PysshServer, pyssh_server
 
 SECONDS = 30.0
 
@@ -187,3 +190,43 @@ async def test_passwords_of_the_system(server: PysshServer) -> None:
     for user, password in (("guest", "wrong"), ("root", "secret"), ("nobody", ""), ("absent", "secret")):
         with pytest.raises(asyncssh.PermissionDenied):
             await log_in(user, password)
+
+
+def _interpreter(drop: list[str]) -> list[str]:
+    """Words that start a Python which the user may execute: ours may lie in root's home."""
+    packages = str(Path(cryptography.__file__).parents[1])
+    for words in ([sys.executable], [f"PYTHONPATH={packages}", "/usr/bin/python3"]):
+        command = [*drop, "env", *words, "-c", "import cryptography.hazmat.bindings._rust"]
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            return words
+    pytest.skip("no Python here that an ordinary user may execute")
+
+
+def test_started_by_a_user_it_logs_in_that_user_and_nobody_else(folder: Path) -> None:
+    peers.require(peers.NEWEST)
+    peers.require(peers.ROOT)
+    mine = folder / "personal"
+    mine.mkdir(mode=0o755)
+    account = Account("someone", "secret", mine / "home", uid=4244)
+    before = namespace([account], mine)
+    identity = peers.make_key(mine / "identity")
+    (account.home / ".ssh").mkdir(mode=0o700)
+    keys = account.home / ".ssh" / "authorized_keys"
+    keys.write_text(identity.with_suffix(".pub").read_text())
+    for path in (keys, keys.parent):
+        os.chown(path, account.uid, account.uid)
+    port = free_port()
+    drop = ["setpriv", "--reuid", str(account.uid), "--regid", str(account.uid), "--clear-groups"]
+    home = ["env", f"HOME={account.home}", *_interpreter(drop)]
+    command = [*before, *drop, *home, *COMMAND[1:], "-v", "--listen", f"{LOOPBACK}:{port}"]
+    with contextlib.closing(RunningProcess(command, "there is 1")) as running:
+        server = PysshServer(port, account.name, identity, identity, running)
+        options = ("-tt",)
+        assert run(server, "id -un; tty", user="someone", options=options).split()[0] == "someone"
+        assert (account.home / ".local/state/pyssh/ssh_host_ed25519_key").stat().st_uid == account.uid
+        for user in ("root", "guest", "absent"):
+            done = subprocess.run(
+                server.ssh("true", user=user), capture_output=True, timeout=SECONDS, check=False
+            )
+            assert done.returncode == 255
+            running.wait_for(f"Failed publickey for invalid user {user} .*there is no such user here")
