@@ -14,6 +14,7 @@ import pexpect
 import pytest
 
 from pyssh.about import VERSION
+from pyssh_cli.commands.serve import FLAGS
 from pyssh_cli.server.passwords import parse_hash
 from tests.support import peers
 from tests.support.processes import LOOPBACK, RunningProcess, free_port
@@ -333,3 +334,11 @@ def test_signals_that_were_ignored_act_in_sessions(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert done.stdout == b""
+
+
+def test_every_option_is_in_the_manual_and_the_other_way_round() -> None:
+    manual = (Path(__file__).resolve().parents[2] / "man" / "pyssh-server.8").read_text()
+    listed = manual.partition("The options are as follows:")[2].partition(".Sh CONFIGURATION")[0]
+    there = set(re.findall(r"(?:^\.It|,) Fl (\S+)", listed, re.MULTILINE))
+    ours = {flag.letter for flag in FLAGS if flag.letter} | {f"-{flag.name}" for flag in FLAGS if flag.name}
+    assert there == ours

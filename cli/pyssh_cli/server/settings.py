@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyssh.algorithms.ciphers import CIPHERS
-from pyssh.algorithms.compression import COMPRESSION
 from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh.algorithms.preferences import SIGNATURES, Algorithms
@@ -25,6 +24,9 @@ from pyssh_config.server import ServerConfig
 __all__ = ["Request", "Settings", "load_config", "load_settings", "system_passwords"]
 
 _INTERNAL_SFTP: Final = "internal-sftp"
+
+_DELAYED_COMPRESSION: Final = ("none", "zlib@openssh.com")
+"""What starts after the login: `zlib` would inflate what strangers send, so `yes` means this, too."""
 
 
 class Request(Record):
@@ -142,13 +144,13 @@ def _within(config: ServerConfig, values: Mapping[str, Any]) -> ServerConfig:
 
 def _algorithms(config: ServerConfig) -> Algorithms:
     default = Algorithms()
-    compression = ("none",) if config.compression == "no" else ("none", *COMPRESSION.names)
+    compression = ("none",) if config.compression == "no" else _DELAYED_COMPRESSION
     return Algorithms(
         kex=apply_list(config.kex_algorithms, default.kex, KEX.names),
         host_key=apply_list(config.host_key_algorithms, default.host_key, SIGNATURES.names),
         ciphers=apply_list(config.ciphers, default.ciphers, CIPHERS.names),
         macs=apply_list(config.macs, default.macs, MACS.names),
-        compression=tuple(dict.fromkeys(compression)),
+        compression=compression,
         user_key=apply_list(config.pubkey_accepted_algorithms, default.user_key, SIGNATURES.names),
     )
 
