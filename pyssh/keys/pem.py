@@ -19,16 +19,22 @@ class _Traditional(Protocol):
     def decode_private_key(self, data: bytes, passphrase: bytes | None) -> PrivateKey: ...
 
 
-def load_private_key(data: bytes, passphrase: bytes | None) -> tuple[PrivateKey, str]:
+def load_private_key(
+    data: bytes, passphrase: bytes | None, *, handles: bool = False
+) -> tuple[PrivateKey, str]:
     """Decode a private key file; return the key and its comment, which only OpenSSH's format has.
 
-    Errors are those of `openssh.decode_private_key`.
+    With `handles` it may be one whose secret is in a security key and which does not sign. Errors are those
+    of `openssh.decode_private_key`.
     """
     if len(data) > openssh.MAX_FILE_SIZE:
         raise KeyFormatError(f"a private key file of more than {openssh.MAX_FILE_SIZE} bytes")
     text = data.strip()
     if text.startswith(openssh.BEGIN):
-        return openssh.decode_private_key(text, passphrase)
+        key, comment = openssh.decode_private_key(text, passphrase)
+        if key.key.is_security_key and not handles:
+            raise KeyFormatError("the private key is in a security key; use it through ssh-agent")
+        return key, comment
     if text.startswith(b"-----BEGIN ") and b"PRIVATE KEY-----" in text.partition(b"\n")[0]:
         traditional = cast(_Traditional, load("pyssh.keys.traditional"))
         return traditional.decode_private_key(text, passphrase), ""

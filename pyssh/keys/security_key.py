@@ -1,8 +1,8 @@
 """Keys that live in FIDO devices: sk-ssh-ed25519@openssh.com and sk-ecdsa-sha2-nistp256@openssh.com.
 
-OpenSSH's PROTOCOL.u2f. Only verification: the device signs. A signature says in its flags whether somebody
-touched the device and whether it made sure who; `verify` proves the flags, `decode_flags` reads them, and
-the caller decides which to require.
+OpenSSH's PROTOCOL.u2f. Only verification: the device signs, and files hold but a handle for it. A signature
+says in its flags whether somebody touched the device and whether it made sure who; `verify` proves the flags,
+`decode_flags` reads them, and the caller decides which to require.
 """
 
 from typing import ClassVar, Final, NoReturn
@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pyssh.errors import DecodeError, KeyFormatError
 from pyssh.keys.ecdsa import Point, take_point, verify_ecdsa
 from pyssh.keys.ed25519 import PUBLIC_SIZE, verify_ed25519
+from pyssh.keys.private import PrivateKey
 from pyssh.keys.public import PublicKey
 from pyssh.record import Record
 from pyssh.wire.types import (
     Reader,
+    put_byte,
     put_string,
     put_text,
     take_byte,
@@ -27,6 +29,7 @@ from pyssh.wire.types import (
 
 __all__ = [
     "SecurityKey",
+    "SecurityKeyHandle",
     "SignatureFlags",
     "decode_flags",
     "generate",
@@ -109,9 +112,35 @@ def take_public(key_type: str, reader: Reader) -> SecurityKey:
     return SecurityKey(key_type, bytes(blob), 256, (key_type,), application, public)
 
 
-def take_private(key_type: str, reader: Reader) -> NoReturn:
-    """Refuse: the file holds a handle for the device, not a key."""
-    raise KeyFormatError("the private key is in a security key; use it through ssh-agent")
+class SecurityKeyHandle(PrivateKey):
+    """What the file of a private key holds: the handle by which the device knows it, which does not sign."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, key: SecurityKey, fields: bytes) -> None:
+        super().__init__(key)
+        self._fields = fields
+
+    def sign_value(self, algorithm: str, data: bytes) -> NoReturn:
+        """Refuse: only the device can."""
+        raise KeyFormatError("the private key is in a security key; use it through ssh-agent")
+
+    def put_private(self, out: bytearray) -> None:
+        """Append the public key, then flags, handle and what is reserved."""
+        blob = Reader(self.key.blob)
+        take_string(blob)
+        out += self.key.blob[blob.offset :]
+        out += self._fields
+
+
+def take_private(key_type: str, reader: Reader) -> SecurityKeyHandle:
+    """Take a handle."""
+    key = take_public(key_type, reader)
+    fields = bytearray()
+    put_byte(fields, take_byte(reader))
+    for _ in ("handle", "reserved"):
+        put_string(fields, take_string(reader))
+    return SecurityKeyHandle(key, bytes(fields))
 
 
 def generate(key_type: str, bits: int | None) -> NoReturn:

@@ -10,6 +10,7 @@ from tests.support import peers
 from tests.support.keygen import Keygen, ssh_keygen
 
 VERSIONS = (peers.NEWEST, peers.DISTRIBUTION)
+DATA = Path(__file__).resolve().parents[1] / "unit" / "keys" / "data"
 TYPES = ("ed25519", "ecdsa", "rsa", "mldsa44-ed25519")
 CIPHERS = (
     "aes256-ctr",
@@ -187,3 +188,23 @@ def test_host_keys_are_the_same_files(keygen: Keygen, tmp_path: Path) -> None:
         for name in ("ours", "theirs")
     ]
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("kind", ["sk-ssh-ed25519", "sk-ecdsa-sha2-nistp256"])
+@pytest.mark.parametrize("peer", VERSIONS, ids=str)
+def test_files_of_security_keys(keygen: Keygen, peer: peers.OpenSSH, kind: str) -> None:
+    shutil.copy(DATA / kind, "key")
+    Path("key").chmod(0o600)
+    public = keygen("-y", "-f", "key")
+    assert public.out.startswith(f"{kind}@openssh.com ")
+    assert public == ssh_keygen(peer, "-y", "-f", "key")
+    assert keygen("-l", "-f", "key") == ssh_keygen(peer, "-l", "-f", "key")
+    assert keygen("-p", "-f", "key", "-N", "secret").code == 0
+    assert ssh_keygen(peer, "-y", "-P", "secret", "-f", "key") == public
+    assert keygen("-c", "-f", "key", "-P", "secret", "-C", "new").code == 0
+    line = Path("key.pub").read_text()
+    assert line.split()[2:] == ["new"]
+    assert ssh_keygen(peer, "-y", "-P", "secret", "-f", "key").out == line
+    refused = keygen("-Y", "sign", "-f", "key", "-P", "secret", "-n", "file", stdin=b"message")
+    assert refused.code == 255
+    assert "use it through ssh-agent" in refused.err

@@ -33,6 +33,7 @@ def change_passphrase(request: Request) -> int:
         request.passphrase,
         problem=f"Failed to load key {shown(path)}",
         prompt="Enter old passphrase: ",
+        handles=True,
     )
     say(f"Key has comment '{shown(comment)}'")
     if request.new_passphrase is not None:
@@ -56,7 +57,11 @@ def change_comment(request: Request) -> int:
     check_encryption(request)
     given = request.passphrase if request.passphrase is not None else request.new_passphrase
     key, comment, passphrase = load_identity(
-        path, given, problem=f'Cannot load private key "{shown(path)}"', prompt="Enter passphrase: "
+        path,
+        given,
+        problem=f'Cannot load private key "{shown(path)}"',
+        prompt="Enter passphrase: ",
+        handles=True,
     )
     if request.key_format in ("pem", "pkcs8") and not key.key.key_type.startswith("ssh-ed25519"):
         raise KeygenError("Comments are only supported for keys stored in the new format (-o).", 1)

@@ -114,18 +114,18 @@ def require_public(path: str, problem: str) -> tuple[PublicKey, str]:
     return found
 
 
-def try_load_private(path: str, passphrase: bytes | None) -> tuple[PrivateKey, str]:
+def try_load_private(path: str, passphrase: bytes | None, *, handles: bool = False) -> tuple[PrivateKey, str]:
     """Read a private key file; `PassphraseError` if the passphrase is missing or wrong.
 
     Raises OSError, and `SSHError` for a file with wrong content, or a mode that lets others read it.
+    With `handles` the key may be one that only a security key signs with.
     """
     from pyssh.keys.pem import load_private_key  # noqa: PLC0415  # fingerprints do without
     from pyssh_config.permissions import check_private  # noqa: PLC0415
 
     data = read_bytes(path)
     check_private(path, os.stat(path))  # noqa: PTH116  as in prompts.home
-    key, comment = load_private_key(data, passphrase)
-    return key, comment
+    return load_private_key(data, passphrase, handles=handles)
 
 
 def describe(error: Exception) -> str:
@@ -138,20 +138,20 @@ def describe(error: Exception) -> str:
 
 
 def load_identity(
-    path: str, passphrase: str | None, *, problem: str = "", prompt: str = ""
+    path: str, passphrase: str | None, *, problem: str = "", prompt: str = "", handles: bool = False
 ) -> tuple[PrivateKey, str, bytes]:
     """Read a private key, asking for its passphrase if it has one; return also what it was.
 
-    `problem` begins the error, which otherwise reads as ssh-keygen's.
+    `problem` begins the error, which otherwise reads as ssh-keygen's; `handles` as in `try_load_private`.
     """
     problem = problem or f'Load key "{shown(path)}"'
     given = b""
     try:
         try:
-            return *try_load_private(path, None), b""
+            return *try_load_private(path, None, handles=handles), b""
         except PassphraseError:
             prompt = prompt or f'Enter passphrase for "{shown(path)}": '
             given = read_passphrase(prompt) if passphrase is None else os.fsencode(passphrase)
-            return *try_load_private(path, given), given
+            return *try_load_private(path, given, handles=handles), given
     except (SSHError, OSError) as error:
         raise KeygenError(f"{problem}: {describe(error)}") from None

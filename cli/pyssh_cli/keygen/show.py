@@ -45,7 +45,7 @@ def _private(path: str) -> tuple[PublicKey, str]:
     if public and public[1]:
         return public
     try:
-        private, comment = try_load_private(path, None)
+        private, comment = try_load_private(path, None, handles=True)
     except (SSHError, OSError):
         if public is None:
             raise KeygenError(f"{shown(path)} is not a key file.") from None
@@ -118,6 +118,6 @@ def print_public(request: Request) -> int:
         os.stat(path)  # noqa: PTH116  as in prompts.home
     except OSError as error:
         raise KeygenError(f"{shown(path)}: {reason(error)}") from None
-    key, comment, _ = load_identity(path, request.passphrase)
+    key, comment, _ = load_identity(path, request.passphrase, handles=True)
     say(format_public_line(key.key, comment))
     return 0

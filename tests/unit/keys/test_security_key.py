@@ -1,11 +1,14 @@
+from pathlib import Path
+
 import pytest
 
 from pyssh.errors import KeyFormatError
 from pyssh.keys.ecdsa import EcdsaPrivate
 from pyssh.keys.modules import key_module
+from pyssh.keys.openssh import encode_private_key
+from pyssh.keys.pem import load_private_key
 from pyssh.keys.public import decode_public_key
 from pyssh.keys.security_key import SignatureFlags, decode_flags
-from pyssh.wire.types import Reader
 from tests.unit.keys.building import DATA, strings
 from tests.unit.keys.device import ECDSA, ED25519, Device
 
@@ -79,7 +82,17 @@ def test_keys_that_are_none() -> None:
 
 @types
 def test_private_halves_are_not_here(key_type: str) -> None:
+    data = (Path(__file__).parent / "data" / key_type.partition("@")[0]).read_bytes()
     with pytest.raises(KeyFormatError, match="ssh-agent"):
-        key_module(key_type).take_private(key_type, Reader(b""))
+        load_private_key(data, None)
+    handle, comment = load_private_key(data, None, handles=True)
+    assert (handle.key.key_type, comment) == (key_type, "skc")
+    with pytest.raises(KeyFormatError, match="ssh-agent"):
+        handle.sign(key_type, b"data")
+    again, _ = load_private_key(encode_private_key(handle, "", b"secret"), b"secret", handles=True)
+    fields = bytearray(), bytearray()
+    for private, out in zip((handle, again), fields, strict=True):
+        private.put_private(out)
+    assert fields[0] == fields[1]
     with pytest.raises(KeyFormatError, match="ssh-keygen"):
         key_module(key_type).generate(key_type, None)
