@@ -15,6 +15,9 @@ from tests.support import peers
 ASYNC_TEST_SECONDS = 120.0
 """A test that waits longer than this waits in vain; it is far more than any takes on a loaded machine."""
 
+LONGEST_ID = 32
+"""The smallest keys and salts are longer, written out as a test's name has them."""
+
 hypothesis.settings.register_profile("pyssh", deadline=None)
 # the same examples in each run, so that one submission is not refused for a bug of an earlier one;
 # new examples come from scripts/fuzz
@@ -27,6 +30,11 @@ def pytest_report_header() -> list[str]:
     reasons = {peer: peer.missing() for peer in peers.ALL}
     found = " ".join(str(peer) for peer, reason in reasons.items() if not reason)
     return [f"peers: {found}", *(f"no {peer}: {reason}" for peer, reason in reasons.items() if reason)]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names a value that may hold a random key by its argument: all processes of `-n 2` must agree."""
+    return argname if isinstance(val, (bytes, str)) and len(val) > LONGEST_ID else None
 
 
 @pytest.hookimpl(tryfirst=True)
