@@ -139,7 +139,7 @@ def _wants_password(wanted: Start, settings: Settings, own: Account) -> bool:
     """Whether a password may be made for this run: only for somebody who sees it."""
     offered = offered_methods(settings.config, with_passwords=True)
     is_personal = wanted.request.config_file is None or own.uid != 0
-    is_seen = sys.stderr.isatty() and not wanted.is_daemon and _is_told(wanted)
+    is_seen = sys.stderr is not None and sys.stderr.isatty() and not wanted.is_daemon and _is_told(wanted)
     return is_personal and is_seen and not wanted.request.passwords and bool({*PASSWORD_METHODS} & {*offered})
 
 
@@ -166,7 +166,8 @@ def _ways_in(
     if with_passwords and request.passwords:
         lines.append(f"with the password of {', '.join(escape(name) for name in request.passwords)}")
     elif with_passwords:
-        lines.append("with the password or a key of an account of this system")
+        own = "" if keys else " (root has no authorized key yet)"
+        lines.append(f"with the password or a key of an account of this system{own}")
     if not lines:
         lines = [f"but nobody can log in yet: there is no authorized key ({'; '.join(problems)})"]
     return lines
