@@ -284,6 +284,19 @@ def test_sigterm_ends_it_and_its_sessions(tmp_path: Path) -> None:
         assert not (tmp_path / "pid").exists()
 
 
+def test_it_ends_with_the_terminal_it_was_started_in() -> None:
+    words = [*COMMAND[1:], "--listen", LOOPBACK, "-p", "0"]
+    child: pexpect.spawn[str] = pexpect.spawn(COMMAND[0], words, encoding="utf-8", timeout=SECONDS)
+    child.expect("this run has a password")
+    os.kill(child.pid, signal.SIGHUP)  # somebody asks for the configuration to be read again
+    child.expect("Received SIGHUP; new connections")
+    pid = child.pid
+    os.close(child.child_fd)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    child.closed = True
+
+
 def test_a_daemon(tmp_path: Path) -> None:
     peers.require(peers.NEWEST)
     identity = peers.make_key(tmp_path / "id")

@@ -20,11 +20,19 @@ from pyssh_cli.server.handler import Handler
 from pyssh_cli.server.settings import Request, Settings, load_settings
 from pyssh_config.errors import ConfigError, escape
 
-__all__ = ["become_daemon", "listen_for_ever", "reset_signals", "serve_standard_streams"]
+__all__ = [
+    "become_daemon",
+    "ends_with_terminal",
+    "listen_for_ever",
+    "reset_signals",
+    "serve_standard_streams",
+]
 
 _BACKLOG: Final = 128
 _UNLIMITED: Final = (1 << 31, 100, 1 << 31)
 """The adapter's own MaxStartups, switched off: the handler counts, and says so in the log."""
+
+_TERMINAL: Final = "/dev/tty"
 
 _CLOSE_SECONDS: Final = 10.0
 """How long the end of the server waits for connections and the processes of sessions."""
@@ -45,6 +53,20 @@ def reset_signals() -> None:
     ):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a controlling terminal that is still there."""
+    try:
+        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def ends_with_terminal() -> bool:
+    """Whether the end of the terminal ends the server; not so under nohup. Ask before `reset_signals`."""
+    return signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
 
 
 def become_daemon() -> None:
@@ -68,17 +90,22 @@ def listen_for_ever(
     sockets: Sequence[socket.socket],
     *,
     output: Output,
+    in_terminal: bool,
     ready: Callable[[], None],
 ) -> int:
     """Serve everybody who connects, until SIGTERM or SIGINT. Returns the exit code.
 
-    `ready` is called when all is in place, signals and PidFile too.
+    `ready` is called when all is in place, signals and PidFile too. With `in_terminal` the SIGHUP of a
+    terminal that is closed ends the server.
     """
-    return asyncio.run(_Listening(request, settings, own, output).run(sockets, ready))
+    return asyncio.run(_Listening(request, settings, own, output, in_terminal).run(sockets, ready))
 
 
 class _Listening:
-    def __init__(self, request: Request, settings: Settings, own: Account, output: Output) -> None:
+    def __init__(
+        self, request: Request, settings: Settings, own: Account, output: Output, in_terminal: bool
+    ) -> None:
+        self._in_terminal = in_terminal
         self._request = request
         self._settings = settings
         self._own = own
@@ -104,7 +131,7 @@ class _Listening:
         self._handler.server = server
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._terminate, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload, server)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up, server)
         pid_file = settings.config.pid_file
         with _pid_file(pid_file, self._output):
             ready()
@@ -124,8 +151,10 @@ class _Listening:
         self._output.info(f"Received {signal.Signals(number).name}; terminating.")
         self._stop.set()
 
-    def _reload(self, server: Server) -> None:
-        if not self._reloading:
+    def _hang_up(self, server: Server) -> None:
+        if self._in_terminal and not has_terminal():
+            self._terminate(signal.SIGHUP)
+        elif not self._reloading:
             self._reloading = True
             self._background.spawn(self._read_again(server))
 

@@ -21,7 +21,13 @@ from pyssh_cli.server.authentication import PASSWORD_METHODS, offered_methods
 from pyssh_cli.server.authorized import read_authorized_keys
 from pyssh_cli.server.listening import describe_sockets, login_line, open_sockets
 from pyssh_cli.server.passwords import hash_password, make_password
-from pyssh_cli.server.run import become_daemon, listen_for_ever, reset_signals, serve_standard_streams
+from pyssh_cli.server.run import (
+    become_daemon,
+    ends_with_terminal,
+    listen_for_ever,
+    reset_signals,
+    serve_standard_streams,
+)
 from pyssh_cli.server.settings import Request, Settings, load_config, load_settings
 from pyssh_config.errors import ConfigError
 
@@ -61,12 +67,13 @@ def start(wanted: Start, output: Output) -> int:
     _check_users(wanted.request, own)
     if wanted.mode is Mode.CHECK:
         return exit_codes.OK
+    in_terminal = ends_with_terminal() and not wanted.is_daemon
     reset_signals()
     settings = _with_observer(settings, output)
     if wanted.mode is Mode.ONE:
         output.sink = _sink(wanted, output.program)
         return serve_standard_streams(settings, output)
-    return _listen(wanted, settings, own, output)
+    return _listen(wanted, settings, own, output, in_terminal=in_terminal)
 
 
 def _check_users(request: Request, own: Account) -> None:
@@ -94,7 +101,7 @@ def _sink(wanted: Start, program: str) -> Sink:
     return syslog_sink(program) if is_quiet and not wanted.log_to_stderr else stream_sink()
 
 
-def _listen(wanted: Start, settings: Settings, own: Account, output: Output) -> int:
+def _listen(wanted: Start, settings: Settings, own: Account, output: Output, *, in_terminal: bool) -> int:
     sockets = open_sockets(settings.config)
     request, password = wanted.request, ""
     keys, problems = _usable_keys(settings, own)
@@ -120,7 +127,9 @@ def _listen(wanted: Start, settings: Settings, own: Account, output: Output) -> 
             output.sink = log
             _tell(describe_sockets(sockets), output)
 
-    return listen_for_ever(request, settings, own, sockets, output=output, ready=ready)
+    return listen_for_ever(
+        request, settings, own, sockets, output=output, in_terminal=in_terminal, ready=ready
+    )
 
 
 def _tell(lines: Sequence[str], output: Output) -> None:
