@@ -58,8 +58,9 @@ class ParamikoClient(StockClient):
     a CLOSE that came meanwhile, and so for ever.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__(peers.PARAMIKO, CLASSICAL_KEYS)
+        self._settings = settings
 
     def names(self) -> Names:
         return _names()
@@ -73,7 +74,7 @@ class ParamikoClient(StockClient):
         certificate = identity.with_name(f"{identity.name}-cert.pub")
         if certificate.exists():
             key.load_certificate(str(certificate))
-        transport = transport_on(socket.create_connection((LOOPBACK, port)))
+        transport = transport_on(socket.create_connection((LOOPBACK, port)), **self._settings)
         try:
             transport.start_client(timeout=SECONDS)
             transport.auth_publickey("me", key)

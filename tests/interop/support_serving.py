@@ -185,12 +185,13 @@ class ServerDrive(Drive):
 
 
 class Serving:
-    """A listening server. Each connection takes the `options` and `answers` of its moment."""
+    """A listening server. A connection takes the `options`, `answers` and `drive_class` of its moment."""
 
     def __init__(self, options: ServerOptions, signers: Sequence[Signer]) -> None:
         self.options = options
         self.signers = tuple(signers)
         self.answers: Answers = {}
+        self.drive_class: type[ServerDrive] = ServerDrive
         self._listener = socket.create_server((LOOPBACK, 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
@@ -205,14 +206,17 @@ class Serving:
             with suppress(OSError):  # who connects may be gone already
                 sock, _ = self._listener.accept()
                 answers = {SignatureNeeded: signed_by(self.signers)} | self.answers
-                thread = threading.Thread(target=self._work, args=(sock, self.options, answers), daemon=True)
+                words = (sock, self.drive_class, self.options, answers)
+                thread = threading.Thread(target=self._work, args=words, daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
-    def _work(self, sock: socket.socket, options: ServerOptions, answers: Answers) -> None:
+    def _work(
+        self, sock: socket.socket, drive_class: type[ServerDrive], options: ServerOptions, answers: Answers
+    ) -> None:
         with sock:
             try:
-                drive = ServerDrive(ServerEngine(options), sock, answers)
+                drive = drive_class(ServerEngine(options), sock, answers)
                 self._drives.append(drive)
                 drive.work()
                 drive.close()

@@ -43,9 +43,13 @@ def _openssh_names(peer: peers.OpenSSH) -> Names:
 
 
 def openssh_everything(peer: peers.OpenSSH) -> list[str]:
-    """Configuration lines that switch on all that this version has, for either role."""
+    """Configuration lines that switch on all that this version has, for either role; what we have first."""
     names = _openssh_names(peer)
-    return [f"{query} {','.join(names[field])}" for field, query in _QUERIES.items()]
+    ours = Algorithms.legacy()
+    ordered = {
+        field: sorted(names[field], key=lambda name: name not in getattr(ours, field)) for field in _QUERIES
+    }
+    return [f"{query} {','.join(ordered[field])}" for field, query in _QUERIES.items()]
 
 
 def run_command(command: Sequence[str], data: bytes) -> bytes:

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import select
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
@@ -16,6 +17,7 @@ from pyssh.engine import ClientEngine, Engine
 from pyssh.events import (
     AgreedAlgorithms,
     AnyEvent,
+    AuthenticationFailed,
     ChannelClosed,
     ChannelOpened,
     ChannelRequestReceived,
@@ -32,7 +34,6 @@ from pyssh.events import (
 )
 from pyssh.keys.signing import Signer
 from pyssh.options import ClientOptions
-from tests.support.pair import Side
 from tests.support.processes import LOOPBACK
 
 SECONDS_OF_SILENCE = 60.0
@@ -53,11 +54,13 @@ def signed_by(signers: Iterable[Signer]) -> Callable[[SignatureNeeded], bytes | 
     return sign
 
 
-class Drive(Side):
+class Drive:
     """An engine on a socket. `read_size` cuts what comes in, so that exports meet packets in the middle."""
 
     def __init__(self, engine: Engine, sock: socket.socket, answers: Answers) -> None:
-        super().__init__(engine, answers)
+        self.engine = engine
+        self.answers = answers
+        self.events: list[AnyEvent] = []
         self.sock = sock
         self.read_size = READ
         self.unsent = bytearray()
@@ -77,15 +80,25 @@ class Drive(Side):
         """How many key exchanges are done."""
         return len(self.of(KeysExchanged))
 
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The events of one class so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
     def take(self, events: Iterable[AnyEvent]) -> None:
         """Keep all events but data, answer questions, and tell what happened."""
-        for event in events:
+        waiting = deque(events)
+        while waiting:
+            event = waiting.popleft()
             if isinstance(event, DataReceived):
                 self.receive_data(event)
                 continue
-            super().take([event])
+            self.events.append(event)
             if isinstance(event, Ended):
                 self.ended = event
+            if isinstance(event, Question) and type(event) in self.answers:
+                answer = self.answers[type(event)]
+                answer = answer(event) if callable(answer) else answer
+                waiting.extendleft(reversed(self.engine.answer(event, answer)))
             self.happened(event)
 
     def receive_data(self, event: DataReceived) -> None:
@@ -93,7 +106,7 @@ class Drive(Side):
         raise NotImplementedError
 
     def happened(self, event: AnyEvent) -> None:
-        """React to an event, after its answer."""
+        """React to an event; a question is answered already."""
 
     def pump(self) -> None:
         """Hand the engine what is to be sent; called before each wait."""
@@ -247,7 +260,8 @@ class Client(Drive):
         self.engine.connection.consumed(event.channel, len(event.data))
 
     def happened(self, event: AnyEvent) -> None:
-        """Note closed channels."""
+        """Note closed channels; a login that failed is an error here."""
+        assert not isinstance(event, AuthenticationFailed), event
         if isinstance(event, ChannelClosed):
             self._closed.add(event.channel)
 
