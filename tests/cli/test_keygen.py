@@ -327,6 +327,22 @@ def test_private_key_that_others_can_read(keygen: Keygen, tmp_path: Path) -> Non
     assert keygen("-l", "-f", "key").code == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this machine")
+def test_full_disk_behind_standard_output() -> None:
+    path = ":".join(str(ROOT / folder) for folder in (".", "cli", "config"))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pyssh", "keygen", "--help"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+    assert done.returncode == 255
+    assert done.stderr == "pyssh keygen: cannot write: No space left on device\n"
+
+
 def test_help_names_every_flag(keygen: Keygen) -> None:
     said = keygen("--help")
     assert said.code == 0

@@ -7,7 +7,7 @@ from typing import Final
 from pyssh.errors import SSHError
 from pyssh_cli import exit_codes
 from pyssh_cli.getopt import BadUsageError, format_flags
-from pyssh_cli.keygen.report import FATAL, KeygenError, say, shown, warn
+from pyssh_cli.keygen.report import FATAL, KeygenError, reason, say, shown, warn
 from pyssh_cli.keygen.request import FLAGS, Request, parse_request
 
 __all__ = ["main"]
@@ -59,6 +59,12 @@ def main(arguments: Sequence[str]) -> int:
         return error.code
     except SSHError as error:
         warn(f"pyssh keygen: {shown(str(error))}")
+        return FATAL
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # files are looked after where they are used; what is left is our own output
+        warn(f"pyssh keygen: cannot write: {reason(error)}")
         return FATAL
     return code
 

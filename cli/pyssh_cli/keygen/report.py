@@ -7,7 +7,7 @@ from typing import Final
 from pyssh.errors import SSHError
 from pyssh_config.errors import escape
 
-__all__ = ["FATAL", "KeygenError", "say", "say_raw", "shown", "warn", "write_text"]
+__all__ = ["FATAL", "KeygenError", "reason", "say", "say_raw", "shown", "warn", "write_text"]
 
 FATAL: Final = 255
 """What ssh-keygen exits with when it gives up; 1 is for wrong usage and for answers that mean no."""
@@ -42,7 +42,9 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def say_raw(data: bytes) -> None:
-    """Print bytes that must arrive as they are."""
+    """Print bytes that must arrive as they are; without standard output nobody wants them."""
+    if sys.stdout is None:
+        return
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
