@@ -116,7 +116,8 @@ async def test_a_reader_that_stopped_costs_one_window() -> None:
     async with pair(handler) as link, link.open_session("sh yes") as channel:
         await until(lambda: bool(handler.sources))
         source = handler.sources[0]
-        await settled(lambda: source.bytes)
+        served = source.channel
+        await until(lambda: served.link.engine.connection.writable(served.number) == 0 < source.bytes)
         assert source.bytes <= Limits().window_size
         # it goes on where it stopped
         assert await channel.readexactly(8 * MIB) == b"y\n" * (4 * MIB)
@@ -135,6 +136,7 @@ async def test_a_peer_with_a_huge_window_that_reads_nothing_costs_one_buffer() -
         await until(lambda: bool(handler.sources))
         await stalled(link)
         (served,) = server.links
+        await until(lambda: served.unsent > 0)
         await settled(lambda: handler.sources[0].bytes)
         assert 0 < served.unsent <= SEND_MARK + SMALL_WRITE_ROOM + 64 * 1024
         assert not channel.closed
