@@ -4,6 +4,7 @@ Bytes in, events out; calls in, bytes out. An engine builds the three protocols 
 it opens nothing, reads no clock and holds no private key.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self, TypeVar
 
@@ -46,7 +47,7 @@ class EngineState(Struct):
     connection: Secret
 
 
-class Engine:
+class Engine(ABC):
     """What both roles share. Use `ClientEngine` or `ServerEngine`.
 
     After an `Ended` event nothing is received any more, and `data_to_send` is the only legal call. `user` is
@@ -235,8 +236,9 @@ class Engine:
                 self.authenticated = True
                 self.transport.authenticated()
 
+    @abstractmethod
     def _start_userauth(self, keys: KeysExchanged) -> ClientAuthentication | ServerAuthentication:
-        raise NotImplementedError
+        """Make the role's machine."""
 
     # --- state that travels
 

@@ -6,10 +6,10 @@ signs, and in TRUST while a client's owner looks at the host key; both are block
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, assert_never
 
 from pyssh.algorithms.kex import KEX, KexReply, KexResult
-from pyssh.errors import DisconnectReason, KeyFormatError, ProtocolError, UsageError
+from pyssh.errors import DisconnectReason, KeyFormatError, ProtocolError
 from pyssh.events import AnyEvent, HostKeyQuestion, SignatureNeeded
 from pyssh.keys.public import PublicKey, decode_public_key
 from pyssh.messages.transport import KexInit, NewKeys
@@ -49,7 +49,6 @@ class Input(Enum):
 
 
 TRANSITIONS: Final[Mapping[tuple[State, Input], frozenset[State]]] = {
-    (State.NEW, Input.KEXINIT): frozenset({State.METHOD}),
     (State.INIT_SENT, Input.KEXINIT): frozenset({State.METHOD}),
     (State.METHOD, Input.METHOD): frozenset({State.METHOD, State.TRUST, State.KEYS_SENT}),
     (State.METHOD, Input.SIGNATURE): frozenset({State.KEYS_SENT}),
@@ -137,8 +136,7 @@ class KeyExchange:
             self._server = self._spec.server(self._options.random)
 
     def _enter(self, given: Input, state: State) -> None:
-        if state not in TRANSITIONS[self.state, given]:
-            raise AssertionError(f"{given} may not lead from {self.state} to {state}")
+        assert state in TRANSITIONS[self.state, given], (self.state, given, state)
         self.state = state
 
     def _expect(self, given: Input) -> None:
@@ -164,8 +162,6 @@ class KeyExchange:
             raise ProtocolError(
                 "a name-list of the KEXINIT is too long", DisconnectReason.KEY_EXCHANGE_FAILED
             )
-        if self._our_init is None:
-            self._send_init(guess=False)
         ours = self._our_init
         assert ours is not None
         client, server = (ours, theirs) if self._is_client else (theirs, ours)
@@ -199,6 +195,8 @@ class KeyExchange:
             case Message():
                 self._send(step)
                 self._enter(Input.METHOD, State.METHOD)
+            case _:
+                assert_never(step)
 
     def receive_newkeys(self, payload: memoryview) -> Outcome:
         """Take the peer's NEWKEYS: the exchange is done, inbound keys switch now."""
@@ -249,7 +247,7 @@ class KeyExchange:
 
     def answer_host_key(self, trusted: bool) -> None:
         """Go on, or end the connection."""
-        self._settle(HostKeyQuestion)
+        self.question = None
         if trusted is not True:
             raise ProtocolError("host key not verifiable", DisconnectReason.HOST_KEY_NOT_VERIFIABLE)
         self._send_newkeys(Input.TRUST)
@@ -268,7 +266,7 @@ class KeyExchange:
 
     def answer_signature(self, signature: bytes | None) -> None:
         """Send the reply and our NEWKEYS; without a signature the connection ends."""
-        self._settle(SignatureNeeded)
+        self.question = None
         if signature is None:
             raise ProtocolError("the host key cannot sign", DisconnectReason.KEY_EXCHANGE_FAILED)
         assert self.outcome is not None
@@ -277,11 +275,6 @@ class KeyExchange:
         self._send_newkeys(Input.SIGNATURE)
 
     # --- both
-
-    def _settle(self, kind: type[HostKeyQuestion] | type[SignatureNeeded]) -> None:
-        if not isinstance(self.question, kind):
-            raise UsageError("that question is not open")
-        self.question = None
 
     def _key_source(self, result: KexResult, host_key: bytes) -> KeySource:
         hash_name = self._spec.hash_name

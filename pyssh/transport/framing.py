@@ -188,12 +188,10 @@ class PacketReader:
         return memoryview(partial)
 
     def _fill(self, size: int) -> bool:
-        missing = size - len(self._partial)
-        if missing > 0:
-            start = self._offset
-            piece = self._view[start : start + missing]
-            self._partial += piece
-            self._offset = start + len(piece)
+        start = self._offset
+        piece = self._view[start : start + size - len(self._partial)]
+        self._partial += piece
+        self._offset = start + len(piece)
         return len(self._partial) >= size
 
     def _size_of(self, first: memoryview) -> int:

@@ -382,8 +382,9 @@ class TransportProtocol:
         """Let in channels and larger packets, and begin delayed compression: the user is in."""
         self._authenticated = True
         self._reader.maximum_packet_length = self._options.limits.packet_size
-        if self._phase is Phase.AUTHENTICATION:
-            self._enter(Phase.OPEN)
+        # authentication stands still while keys are exchanged
+        assert self._phase is Phase.AUTHENTICATION
+        self._enter(Phase.OPEN)
         assert self.algorithms is not None
         sent = Suite.of(self.algorithms, client_to_server=self._is_client)
         received = Suite.of(self.algorithms, client_to_server=not self._is_client)
