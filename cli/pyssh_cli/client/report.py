@@ -36,7 +36,8 @@ def describe(error: BaseException) -> str:
         case ProtocolError():
             return _describe_protocol(error)
         case Disconnected():
-            return f"the server disconnected: {escape(error.description)} (reason {error.reason})"
+            text = f": {escape(error.description)}" if error.description else ""
+            return f"the server disconnected{text} (reason {error.reason})"
         case ConnectionLost():
             return _lost(error)
         case ChannelOpenError():
