@@ -57,6 +57,17 @@ class Settings(Record):
         return self.route[-1]
 
     @property
+    def has_session(self) -> bool:
+        """Whether something is to run."""
+        return self.session != "none" and self.stdio_forward is None
+
+    @property
+    def has_forwards(self) -> bool:
+        """Whether something is to be forwarded."""
+        config = self.config
+        return bool(config.local_forward or config.dynamic_forward or config.remote_forward)
+
+    @property
     def first_hop(self) -> ClientConfig:
         """The configuration of the host to connect to from here."""
         return self.route[0]

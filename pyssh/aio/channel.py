@@ -255,12 +255,17 @@ class Channel:
         `RequestError` if the channel is closed before the answer, TimeoutError after `timeouts.request`.
         """
         self._check_open()
-        answered: asyncio.Future[bool] = self.link.loop.create_future()
-        self._replies.append(answered)
+        answered = self.expect_reply()
         self._connection.request(self.number, request)
         self.link.flush_soon()
         async with asyncio.timeout(limit(self.link.timeouts.request)):
             return await answered
+
+    def expect_reply(self) -> asyncio.Future[bool]:
+        """Return the answer to come for a request that was sent through the engine, in the order sent."""
+        answered: asyncio.Future[bool] = self.link.loop.create_future()
+        self._replies.append(answered)
+        return answered
 
     def send_request(self, request: Struct) -> None:
         """Send a request that wants no answer."""

@@ -48,8 +48,9 @@ class ClientLink(Link):
         credentials: Credentials,
         timeouts: Timeouts,
         on_event: EventObserver | None = None,
+        engine: ClientEngine | None = None,
     ) -> None:
-        super().__init__(ClientEngine(options), stream, timeouts=timeouts, on_event=on_event)
+        super().__init__(engine or ClientEngine(options), stream, timeouts=timeouts, on_event=on_event)
         self._trust = trust
         self._credentials = credentials
         self._remote_forwards = RemoteForwards(self)

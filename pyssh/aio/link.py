@@ -147,6 +147,19 @@ class Link:
         """Begin to move bytes."""
         self._pump.start()
 
+    def adopt(self, events: list[AnyEvent], opening: Mapping[int, Struct]) -> None:
+        """Begin with an engine that somebody drove by hand so far.
+
+        `events` are those that it has produced, without questions that are answered; `on_event` has seen
+        them. `opening` are the channels that it asked for, by number.
+        """
+        for number, kind in opening.items():
+            self._opening[number] = kind, self.loop.create_future()
+        observer, self._on_event = self._on_event, None
+        self._dispatch(events)
+        self._on_event = observer
+        self.start()
+
     def _dispatch(self, events: list[AnyEvent]) -> None:  # noqa: C901, PLR0912  # one case for each event
         touched: list[Lane] = []
         if events:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Final
 
-from pyssh.aio.credentials import Credentials
 from pyssh.errors import AuthenticationError, KeyFormatError, PassphraseError, SSHError
 from pyssh.events import (
     Credential,
@@ -34,8 +33,11 @@ _DEFAULT_METHODS: Final = ("publickey", "keyboard-interactive", "password")
 """ssh's order, without the methods that are not built."""
 
 
-class UserCredentials(Credentials):
-    """Answers for one connection. `user_algorithms` are those that keys may sign with."""
+class UserCredentials:
+    """Answers for one connection. `user_algorithms` are those that keys may sign with.
+
+    With an agent it needs a loop; without one its coroutines never wait, so that a login can do without.
+    """
 
     def __init__(
         self,
@@ -180,7 +182,7 @@ class UserCredentials(Credentials):
                 return None
             else:
                 return private
-            answer = await self._prompter.ask(f"Enter passphrase for key '{path}': ")
+            answer = self._prompter.ask(f"Enter passphrase for key '{path}': ")
             if not answer:
                 self._output.debug(f"{path}: no passphrase was given, trying the next key")
                 return None
@@ -201,7 +203,7 @@ class UserCredentials(Credentials):
         if self._password_attempts:
             self._output.log(Level.ERROR, "Permission denied, please try again.")
         self._password_attempts += 1
-        password = await self._prompter.ask(f"{self._where}'s password: ")
+        password = self._prompter.ask(f"{self._where}'s password: ")
         return None if password is None else PasswordCredential(password)
 
     def _next_interactive(self) -> Credential | None:
@@ -222,7 +224,7 @@ class UserCredentials(Credentials):
         answers: list[str] = []
         for prompt in question.prompts:
             text = f"({self._where}) {escape_lines(prompt.text)}"
-            answer = await self._prompter.ask(text, echo=prompt.echo)
+            answer = self._prompter.ask(text, echo=prompt.echo)
             if answer is None:
                 return None
             answers.append(answer)
@@ -232,12 +234,10 @@ class UserCredentials(Credentials):
         """Ask for the old password and twice for the new one."""
         if question.prompt:
             self._output.info(escape_lines(question.prompt))
-        old = await self._prompter.ask(f"Enter {self._where}'s old password: ")
+        old = self._prompter.ask(f"Enter {self._where}'s old password: ")
         while old is not None:
-            new = await self._prompter.ask(f"Enter {self._where}'s new password: ")
-            again = (
-                None if new is None else await self._prompter.ask(f"Retype {self._where}'s new password: ")
-            )
+            new = self._prompter.ask(f"Enter {self._where}'s new password: ")
+            again = None if new is None else self._prompter.ask(f"Retype {self._where}'s new password: ")
             if new is None or again is None:
                 return None
             if new == again:

@@ -15,7 +15,7 @@ from pyssh_config.key_files import public_path, read_public_half, read_public_ke
 if TYPE_CHECKING:
     from pyssh.aio.agent import AgentClient, AgentSigner
 
-__all__ = ["Identity", "collect_identities", "open_agent"]
+__all__ = ["Identity", "agent_path", "collect_identities", "open_agent"]
 
 _CERTIFICATE: Final = "-cert.pub"
 
@@ -43,7 +43,7 @@ class Identity:
 
 async def open_agent(config: ClientConfig) -> "AgentClient | None":
     """Connect to the agent that the configuration names; None if there is none to use."""
-    path = _agent_path(config)
+    path = agent_path(config)
     if not path:
         return None
     from pyssh.aio.agent import AgentClient  # noqa: PLC0415  # most logins have no agent
@@ -54,7 +54,8 @@ async def open_agent(config: ClientConfig) -> "AgentClient | None":
         return None
 
 
-def _agent_path(config: ClientConfig) -> str:
+def agent_path(config: ClientConfig) -> str:
+    """Return where the agent's socket is; "" without one."""
     environ = config.context.environ
     named = config.expand("identity_agent")
     if named is None or named == "SSH_AUTH_SOCK":

@@ -3,9 +3,21 @@
 import socket
 from collections.abc import Sequence
 
+from pyssh.aio.channel import Channel
 from pyssh.aio.client import ClientLink, connect
+from pyssh.aio.credentials import Credentials
+from pyssh.aio.streams import Stream
 from pyssh.aio.timeouts import Timeouts
+from pyssh.events import (
+    Credential,
+    CredentialNeeded,
+    PasswordChange,
+    PasswordChangeNeeded,
+    PromptsReceived,
+    SignatureNeeded,
+)
 from pyssh_cli.client.credentials import UserCredentials
+from pyssh_cli.client.early import EarlyLogin
 from pyssh_cli.client.options import algorithms, client_options
 from pyssh_cli.client.prompt import Prompter
 from pyssh_cli.client.report import report
@@ -14,7 +26,7 @@ from pyssh_cli.client.trust import HostTrust
 from pyssh_cli.output import Output
 from pyssh_config.client import ClientConfig
 
-__all__ = ["Login", "LoginFailedError", "log_in"]
+__all__ = ["Login", "LoginFailedError", "log_in", "take_over"]
 
 
 class LoginFailedError(Exception):
@@ -37,6 +49,42 @@ class Login:
         """Close all connections, the destination's first."""
         for link in reversed(self.links):
             await link.__aexit__(None, None, None)
+
+
+async def take_over(early: EarlyLogin, config: ClientConfig, output: Output) -> tuple[Login, Channel | None]:
+    """Go on with a login that was made without a loop; return it, and its session channel if it has one."""
+    link = ClientLink(
+        early.options,
+        Stream.from_socket(early.socket),
+        # what they would be asked is answered
+        trust=early.trust.decide,
+        credentials=Credentials(),
+        timeouts=_timeouts(config),
+        on_event=Story(config, output).observe,
+        engine=early.engine,
+    )
+    link.adopt(early.events, early.opening)
+    channel = next((link.channels[number] for number in early.opening), None)
+    return Login([link], forwarding_allowed=not early.trust.changed), channel
+
+
+class _LoopCredentials(Credentials):
+    """The user's credentials in the form that `connect` wants."""
+
+    def __init__(self, credentials: UserCredentials) -> None:
+        self._credentials = credentials
+
+    async def next(self, question: CredentialNeeded) -> Credential | None:
+        return await self._credentials.next(question)
+
+    async def sign(self, question: SignatureNeeded) -> bytes | None:
+        return await self._credentials.sign(question)
+
+    async def answer_prompts(self, question: PromptsReceived) -> tuple[str, ...] | None:
+        return await self._credentials.answer_prompts(question)
+
+    async def change_password(self, question: PasswordChangeNeeded) -> PasswordChange | None:
+        return await self._credentials.change_password(question)
 
 
 async def log_in(route: Sequence[ClientConfig], sock: socket.socket | None, output: Output) -> Login:
@@ -80,7 +128,7 @@ async def _connect(
         return await connect(
             config.host_name,
             config.port,
-            credentials=credentials,
+            credentials=_LoopCredentials(credentials),
             trust=trust.decide,
             options=client_options(config, offered, output),
             timeouts=_timeouts(config),

@@ -1,25 +1,26 @@
 """Questions to the user: on the terminal, or through SSH_ASKPASS where there is none.
 
-The terminal is /dev/tty: standard input stays what it is. Waiting for an answer does not stop the loop.
+The terminal is /dev/tty, so that standard input stays what it is. Everything else waits for the answer, as
+with ssh: during a login nothing else has to move, and there may be no loop yet.
 """
 
-import asyncio
 import contextlib
 import os
 import signal
 import termios
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from pyssh_cli.client.terminal import keep_modes, stop_process
 
 __all__ = ["Prompter"]
 
-_ASKPASS: Final = "ssh-askpass"
 _TERMINAL: Final = "/dev/tty"
+_ASKPASS: Final = "ssh-askpass"
 # what a terminal hands over as one line at most (N_TTY_BUF_SIZE)
 _LINE_SIZE: Final = 4096
 _LFLAG: Final = 3
+_FATAL: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 class Prompter:
@@ -29,21 +30,21 @@ class Prompter:
         self._environ = environ
         self._batch = batch
 
-    async def ask(self, text: str, *, echo: bool = False) -> str | None:
+    def ask(self, text: str, *, echo: bool = False) -> str | None:
         """Ask for one line; without `echo` it does not show. `text` is fit for a terminal."""
         if self._batch:
             return None
         require = self._environ.get("SSH_ASKPASS_REQUIRE", "")
         if require == "force" or (require == "prefer" and self._has_display):
-            return await self._ask_program(text)
+            return self._ask_program(text)
         try:
             terminal = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
             if require == "never" or not self._has_display:
                 return None
-            return await self._ask_program(text)
+            return self._ask_program(text)
         try:
-            return await _ask_terminal(terminal, text, echo=echo)
+            return _ask_terminal(terminal, text, echo=echo)
         finally:
             os.close(terminal)
 
@@ -51,61 +52,78 @@ class Prompter:
     def _has_display(self) -> bool:
         return bool(self._environ.get("DISPLAY") or self._environ.get("WAYLAND_DISPLAY"))
 
-    async def _ask_program(self, text: str) -> str | None:
+    def _ask_program(self, text: str) -> str | None:
         """Run SSH_ASKPASS with the question as its argument; its first line is the answer."""
+        import subprocess  # noqa: PLC0415  # few logins come here
+
         program = self._environ.get("SSH_ASKPASS") or _ASKPASS
         try:
-            process = await asyncio.create_subprocess_exec(
-                program, text, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
-            )
-        except OSError:
-            return None
-        answer, _ = await process.communicate()
-        if process.returncode != 0:
+            # the user's own program, named by the user's own environment
+            answer = subprocess.run(  # noqa: S603
+                [program, text], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            ).stdout
+        except (OSError, subprocess.CalledProcessError):
             return None
         return answer.split(b"\n", 1)[0].removesuffix(b"\r").decode(errors="surrogateescape")
 
 
-async def _ask_terminal(terminal: int, text: str, *, echo: bool) -> str | None:
-    with _modes_for(terminal, echo=echo) as ask_again, _stoppable(terminal, text, ask_again):
-        # standard output may have left a half line on the terminal
-        os.write(terminal, b"\r" + text.encode(errors="backslashreplace"))
-        line = b""
+class _BrokenOffError(BaseException):
+    """A signal came that ends the process; the terminal is put back before. No error: nobody handles it."""
+
+
+def _ask_terminal(terminal: int, text: str, *, echo: bool) -> str | None:
+    # standard output may have left a half line on the terminal
+    question = b"\r" + text.encode(errors="backslashreplace")
+    caught: list[int] = []
+    line = b""
+    with (
+        contextlib.suppress(_BrokenOffError),
+        _signals(caught),
+        _modes(terminal, echo=echo) as apply,
+        _stoppable(terminal, question, apply),
+    ):
+        os.write(terminal, question)
         try:
-            line = await _read_line(terminal)
+            line = os.read(terminal, _LINE_SIZE)
         finally:
             # the end of the line was not echoed, or there was none
             if not (echo and line):
                 os.write(terminal, b"\n")
-    if not line:
+    for number in caught:
+        os.kill(os.getpid(), number)
+    if not line or caught:
         return None
     return line.rstrip(b"\r\n").decode(errors="surrogateescape")
 
 
-async def _read_line(terminal: int) -> bytes:
-    """Return a line with its end, or b"" at the end of input (control-D)."""
-    loop = asyncio.get_running_loop()
-    line: asyncio.Future[bytes] = loop.create_future()
-
-    def readable() -> None:
-        try:
-            data = os.read(terminal, _LINE_SIZE)
-        except InterruptedError:
-            return
-        except OSError:
-            data = b""
-        if not line.done():
-            line.set_result(data)
-
-    loop.add_reader(terminal, readable)
+@contextlib.contextmanager
+def _handling(numbers: tuple[int, ...], handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Handle signals for a while; those that are ignored stay so."""
+    before = {number: signal.getsignal(number) for number in numbers}
+    handled = [number for number in numbers if before[number] is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, handler)
     try:
-        return await line
+        yield
     finally:
-        loop.remove_reader(terminal)
+        for number in handled:
+            signal.signal(number, before[number])
 
 
 @contextlib.contextmanager
-def _modes_for(terminal: int, *, echo: bool) -> Iterator[Callable[[], None]]:
+def _signals(caught: list[int]) -> Iterator[None]:
+    """Note signals that would end us, and break off; whoever handles them otherwise gets them afterwards."""
+
+    def catch(number: int, _: Any) -> None:
+        caught.append(number)
+        raise _BrokenOffError
+
+    with _handling(_FATAL, catch):
+        yield
+
+
+@contextlib.contextmanager
+def _modes(terminal: int, *, echo: bool) -> Iterator[Callable[[], None]]:
     """Set the terminal to whole lines, with echo or without; yields what sets it so again."""
     with keep_modes(terminal):
 
@@ -122,24 +140,17 @@ def _modes_for(terminal: int, *, echo: bool) -> Iterator[Callable[[], None]]:
 
 
 @contextlib.contextmanager
-def _stoppable(terminal: int, text: str, apply: Callable[[], None]) -> Iterator[None]:
-    """Let control-Z stop us with the terminal as it was, and ask again when we go on."""
-    loop = asyncio.get_running_loop()
-    before = termios.tcgetattr(terminal)
-    before[_LFLAG] |= termios.ECHO | termios.ECHOE | termios.ECHOK
+def _stoppable(terminal: int, question: bytes, apply: Callable[[], None]) -> Iterator[None]:
+    """Let control-Z stop us with the terminal showing what is typed, and ask again when we go on."""
+    shown = termios.tcgetattr(terminal)
+    shown[_LFLAG] |= termios.ECHO | termios.ECHOE | termios.ECHOK
 
-    def stop() -> None:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+    def stop(number: int, _: Any) -> None:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, shown)
         stop_process()
-        loop.add_signal_handler(signal.SIGTSTP, stop)
+        signal.signal(number, stop)
         apply()
-        os.write(terminal, text.encode(errors="backslashreplace"))
+        os.write(terminal, question)
 
-    if signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
+    with _handling((signal.SIGTSTP,), stop):
         yield
-        return
-    loop.add_signal_handler(signal.SIGTSTP, stop)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGTSTP)

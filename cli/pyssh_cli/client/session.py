@@ -3,27 +3,22 @@
 import asyncio
 import contextlib
 import os
-from typing import Final
 
 from pyssh.aio.channel import Channel, ExitStatus
-from pyssh.aio.session import Terminal
 from pyssh.aio.splice import Sink, Source
 from pyssh.connection import requests
 from pyssh.errors import SSHError
 from pyssh.events import ChannelRequestReceived
-from pyssh.wire.message import Struct
 from pyssh_cli import exit_codes
 from pyssh_cli.client.interaction import Interaction
 from pyssh_cli.client.login import Login
-from pyssh_cli.client.terminal import LocalTerminal
+from pyssh_cli.client.plan import PTY, SessionPlan
 from pyssh_cli.output import Output, escape
 from pyssh_cli.settings import Settings
-from pyssh_config.patterns import matches_pattern
 
 __all__ = ["Descriptors", "Session", "SessionFailedError"]
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
-_DEFAULT_TERM: Final = "dumb"
 
 
 class SessionFailedError(Exception):
@@ -51,86 +46,30 @@ class Session:
         self._interaction: Interaction | None = None
         self._source: Source | None = None
         self._sinks: list[Sink] = []
-        self._replies: list[tuple[str, asyncio.Task[bool]]] = []
+        self._replies: list[tuple[str, asyncio.Future[bool]]] = []
         self._watching: list[asyncio.Task[None]] = []
         self._was_ended_here = False
         self._is_unread = False
-        self._has_local_terminal = os.isatty(_STDIN)
 
     # --- the beginning
 
-    async def start(self, descriptors: Descriptors) -> None:
-        """Open the channel, ask for everything at once, and let bytes flow."""
-        terminal = self._terminal_wanted()
-        channel = self._channel = await self._link.open_session_channel()
+    async def start(self, plan: SessionPlan, descriptors: Descriptors, opened: Channel | None = None) -> None:
+        """Ask for everything at once and let bytes flow.
+
+        `opened` is a channel that the plan's requests were sent on already; else one is opened.
+        """
+        channel = self._channel = opened or await self._link.open_session_channel()
         channel.handle_requests(self._answer)
-        self._send_environment(channel)
-        if terminal is not None:
-            pty = requests.PtyReq(
-                terminal.term,
-                terminal.width,
-                terminal.height,
-                terminal.width_pixels,
-                terminal.height_pixels,
-                terminal.modes,
-            )
-            self._ask(channel, "PTY allocation", pty)
-            self._interaction = Interaction(
-                channel,
-                self._link,
-                self._output,
-                escape_character=self._config.escape_char,
-                logs_to_terminal=self._settings.logs_to_stderr and os.isatty(_STDERR),
-                on_disconnect=self._end_here,
-            )
-        self._ask(channel, *self._start_request())
+        if opened is None:
+            for request in plan.silent:
+                channel.send_request(request)
+        for what, request in plan.asked:
+            sent = channel.request(request) if opened is None else channel.expect_reply()
+            self._replies.append((what, asyncio.ensure_future(sent)))
         # the requests leave in this turn of the loop, before any data or EOF
         await asyncio.sleep(0)
-        self._join(channel, descriptors)
+        self._join(channel, descriptors, has_terminal=plan.has_terminal)
         await self._check_replies()
-
-    def _terminal_wanted(self) -> Terminal | None:
-        """Say whether to ask for a terminal, as ssh decides it, and for which."""
-        settings = self._settings
-        wanted = settings.terminal in ("yes", "force") or (
-            settings.terminal == "auto" and settings.session == "shell"
-        )
-        if not wanted:
-            return None
-        if settings.terminal != "force" and (not self._has_local_terminal or self._config.stdin_null):
-            self._output.info("Pseudo-terminal will not be allocated because stdin is not a terminal.")
-            return None
-        term = dict(self._config.set_env).get("TERM") or self._config.context.environ.get("TERM")
-        return LocalTerminal().describe(term or _DEFAULT_TERM)
-
-    def _send_environment(self, channel: Channel) -> None:
-        for name, value in self._environment().items():
-            channel.send_request(requests.Env(os.fsencode(name), os.fsencode(value)))
-
-    def _environment(self) -> dict[str, str]:
-        patterns = self._config.send_env
-        found = {
-            name: value
-            for name, value in (self._config.context.environ.items() if patterns else ())
-            if any(matches_pattern(name, pattern) for pattern in patterns)
-        }
-        for name, value in self._config.set_env:
-            found[name] = value
-        return found
-
-    def _start_request(self) -> tuple[str, Struct]:
-        settings = self._settings
-        match settings.session:
-            case "subsystem":
-                return "subsystem", requests.Subsystem(settings.command.decode(errors="replace"))
-            case "exec":
-                self._output.debug(f"Sending command: {escape(settings.command.decode(errors='replace'))}")
-                return "exec", requests.Exec(settings.command)
-        return "shell", requests.Shell()
-
-    def _ask(self, channel: Channel, what: str, request: Struct) -> None:
-        """Send a request now; its answer is looked at when all have been sent."""
-        self._replies.append((what, asyncio.ensure_future(channel.request(request))))
 
     async def _check_replies(self) -> None:
         for what, reply in self._replies:
@@ -144,7 +83,7 @@ class Session:
                 granted = False
             if granted:
                 continue
-            if what == "PTY allocation" and self._settings.terminal == "auto":
+            if what == PTY and self._settings.terminal == "auto":
                 self._output.info(f"{what} request failed on channel 0")
                 self._stop_interaction()
                 continue
@@ -153,7 +92,7 @@ class Session:
     def _failed(self, what: str) -> SessionFailedError:
         self._stop_interaction()
         advice = {
-            "PTY allocation": "-T asks for no terminal",
+            PTY: "-T asks for no terminal",
             "subsystem": "is it configured there?",
             "exec": "the server runs no commands for this user",
             "shell": "the server gives this user no shell; -N asks for none",
@@ -163,7 +102,7 @@ class Session:
 
     # --- the streams
 
-    def _join(self, channel: Channel, descriptors: Descriptors) -> None:
+    def _join(self, channel: Channel, descriptors: Descriptors, *, has_terminal: bool) -> None:
         """Start to move bytes between the channel and our three streams."""
         self._sinks = [
             Sink(channel, descriptors.stdout),
@@ -171,8 +110,16 @@ class Session:
         ]
         self._watching = [asyncio.ensure_future(self._watch(channel, sink)) for sink in self._sinks]
         transform = None
-        if self._interaction is not None:
-            self._interaction.start(has_terminal=self._has_local_terminal and descriptors.stdin == _STDIN)
+        if has_terminal:
+            self._interaction = Interaction(
+                channel,
+                self._link,
+                self._output,
+                escape_character=self._config.escape_char,
+                logs_to_terminal=self._settings.logs_to_stderr and os.isatty(_STDERR),
+                on_disconnect=self._end_here,
+            )
+            self._interaction.start(has_terminal=os.isatty(_STDIN) and descriptors.stdin == _STDIN)
             transform = self._interaction.transform
         if descriptors.stdin is None:
             channel.send_eof()

@@ -14,7 +14,7 @@ import termios
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pyssh.aio.session import Terminal
+from pyssh.connection.requests import PtyReq
 from pyssh.connection.terminal_modes import OPCODES, encode_terminal_modes
 
 __all__ = ["LocalTerminal", "keep_modes", "stop_process"]
@@ -138,9 +138,9 @@ class LocalTerminal:
         rows, columns, width, height = struct.unpack("HHHH", packed)
         return columns, rows, width, height
 
-    def describe(self, term: str) -> Terminal:
+    def describe(self, term: str) -> PtyReq:
         """Return what to ask a server for: a terminal like this one."""
-        return Terminal(term, *self.size(), modes=self._encoded_modes())
+        return PtyReq(term, *self.size(), self._encoded_modes())
 
     def _encoded_modes(self) -> bytes:
         try:

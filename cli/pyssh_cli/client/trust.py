@@ -146,7 +146,7 @@ class HostTrust:
             "Do you trust it and want to connect (yes/no/[fingerprint])? "
         )
         while True:
-            answer = await self._prompter.ask(text, echo=True)
+            answer = self._prompter.ask(text, echo=True)
             if answer is None:
                 self._output.error(
                     f"the {key_name(key)} host key of {escape(self._name)} is not known and nobody can be "

@@ -66,7 +66,7 @@ def _connect(command: HostCommand, output: Output) -> int:
         output.error(str(error))
         return exit_codes.SSH_FAILED
 
-    from pyssh_cli.client.main import run  # noqa: PLC0415  # asyncio and the engine: while the connection is made
+    from pyssh_cli.client.start import run  # noqa: PLC0415  # the engine: while the connection is made
 
     return run(settings, dialing, background, output)
 
