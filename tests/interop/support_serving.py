@@ -230,6 +230,15 @@ class Serving:
             raise self._errors.pop()
         return self._drives[-1]
 
+    @contextmanager
+    def as_it_is(self) -> Iterator["Serving"]:
+        """For one test, which may change what connections take."""
+        before = self.options, self.answers, self.drive_class
+        try:
+            yield self
+        finally:
+            self.options, self.answers, self.drive_class = before
+
     def close(self) -> None:
         """Listen no more."""
         self._is_closed = True

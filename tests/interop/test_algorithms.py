@@ -93,12 +93,18 @@ def test_as_client(listen: Listen, stock: StockServer, keys: KeyRing, field: str
 
 
 @pytest.fixture(scope="module")
-def ours(keys: KeyRing) -> Iterator[Serving]:
+def shared(keys: KeyRing) -> Iterator[Serving]:
     kinds = max((stock.key_types for stock in CLIENTS), key=len)
     signers: list[Signer] = [signer for kind in kinds for signer in load_signers(keys.host(kind))]
     options = ServerOptions(host_keys=tuple(signer.key for signer in signers), rekey_bytes=REKEY_BYTES)
     with serving(options, signers) as running:
         yield running
+
+
+@pytest.fixture
+def ours(shared: Serving) -> Iterator[Serving]:
+    with shared.as_it_is():
+        yield shared
 
 
 def server_cases() -> list[object]:

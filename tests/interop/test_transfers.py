@@ -32,10 +32,16 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 
 
 @pytest.fixture(scope="module")
-def ours(keys: KeyRing) -> Iterator[Serving]:
+def shared(keys: KeyRing) -> Iterator[Serving]:
     signers = load_signers(keys.host("ed25519"))[1:]
     with serving(ServerOptions(host_keys=(signers[0].key,)), signers) as running:
         yield running
+
+
+@pytest.fixture
+def ours(shared: Serving) -> Iterator[Serving]:
+    with shared.as_it_is():
+        yield shared
 
 
 Listen = Callable[[StockServer, int], peers.Server]

@@ -216,10 +216,16 @@ METHODS = [
 
 
 @pytest.fixture(scope="module")
-def ours(keys: KeyRing) -> Iterator[Serving]:
+def shared(keys: KeyRing) -> Iterator[Serving]:
     signers = load_signers(keys.host("ed25519"))[-1:]
     with serving(ServerOptions(host_keys=(signers[0].key,), banner="Mind the gap.\n"), signers) as running:
         yield running
+
+
+@pytest.fixture
+def ours(shared: Serving) -> Iterator[Serving]:
+    with shared.as_it_is():
+        yield shared
 
 
 @pytest.fixture
@@ -231,7 +237,6 @@ def identity(keys: KeyRing) -> Path:
 def door(ours: Serving) -> Door:
     door = Door()
     ours.answers = {AuthenticationRequested: door}
-    ours.options = ours.options.replace(observer=None)
     return door
 
 
@@ -281,7 +286,6 @@ def test_ssh_has_so_many_tries(ours: Serving, door: Door, identity: Path) -> Non
     done = run(command, askpass(Path.home(), {"password": "wrong"}))
     assert done.returncode == 255
     assert "Too many authentication failures" in done.stderr, done.stderr
-    ours.options = ours.options.replace(authentication_attempts=6)
 
 
 @pytest.mark.parametrize("peer", OPENSSH, ids=repr)
