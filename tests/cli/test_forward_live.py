@@ -40,7 +40,7 @@ def terminal(words: list[str], *, width: int = 100, term: str = "xterm") -> Iter
         dimensions=(30, width),
         timeout=fw.SECONDS,
         encoding="utf-8",
-        env=os.environ | {"TERM": term, "NO_COLOR": "1"},
+        env=os.environ | {"TERM": term, "NO_COLOR": "1", "COLUMNS": "200"},
     )
     try:
         yield child

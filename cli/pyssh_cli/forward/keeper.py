@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 import socket
+import sys
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from pyssh.aio.client import ClientLink
@@ -18,7 +21,7 @@ from pyssh_cli.client.forwards import listen_address, remote_listen_address, tar
 from pyssh_cli.client.login import Login, LoginFailedError, log_in
 from pyssh_cli.client.report import describe, report
 from pyssh_cli.forward.rows import Row, shown
-from pyssh_cli.forward.view import View, make_view
+from pyssh_cli.forward.view import LinesView, View
 from pyssh_cli.output import Output
 from pyssh_cli.settings import Settings
 from pyssh_config.client import ClientConfig
@@ -67,7 +70,7 @@ class _Keeper:
         ]
         self._where = f"{escape(config.user)}@{escape(config.host_name)} port {config.port}"
         self._rows = [*self._local, *self._remote]
-        self._view: View = make_view(self._rows, f"forwarding through {self._where}", output)
+        self._view: View = _make_view(self._rows, f"forwarding through {self._where}", output)
 
     async def run(self, why: str) -> int:
         """Do everything, until a signal."""
@@ -224,6 +227,15 @@ class _Keeper:
             pause = min(pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
             refused = [row for row in refused if not await self._ask(link, row, quiet=True)]
+
+
+def _make_view(rows: Sequence[Row], title: str, output: Output) -> View:
+    """Return the view for where standard output goes."""
+    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return LinesView(output)
+    from pyssh_cli.forward.table import TableView  # noqa: PLC0415  # only a terminal needs it
+
+    return TableView(rows, title)
 
 
 async def _wait_for(dialing: Dialing) -> socket.socket:

@@ -43,7 +43,7 @@ class TableView(View):
         self._rows = rows
         self._title = title
         self._live: Live | None = None
-        self._was_shown = False
+        self._console: Console | None = None
         self._keys = contextlib.ExitStack()
         self._counted: dict[Row, tuple[float, int, int]] = {}
         self._rates: dict[Row, tuple[float, float]] = {}
@@ -60,13 +60,19 @@ class TableView(View):
 
     def start(self) -> None:
         """Draw the table."""
-        from rich.live import Live  # noqa: PLC0415  # a terminal is worth its 100 ms, a service is not
+        from rich.console import Console  # noqa: PLC0415  # a terminal is worth its 100 ms, a service is not
+        from rich.live import Live  # noqa: PLC0415
 
         if self._live is not None:
             return
-        self._was_shown = True
+        if self._console is None:
+            # the terminal knows its size better; rich would hold on to these
+            os.environ.pop("COLUMNS", None)
+            os.environ.pop("LINES", None)
+            self._console = Console()
         self._keys.enter_context(_silent_keys())
         self._live = Live(
+            console=self._console,
             auto_refresh=False,
             redirect_stdout=False,
             # what goes to a file must not land on the terminal
@@ -82,10 +88,10 @@ class TableView(View):
         """Take the table away."""
         if self._live is None:
             return
+        self._keys.close()
         self._live.stop()
         self._live = None
         self._drawn_cells = []
-        self._keys.close()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTSTP)
 
     def _suspend(self) -> None:
@@ -108,12 +114,9 @@ class TableView(View):
 
     def finish(self) -> None:
         """Leave the last state of the table on the terminal."""
-        from rich import get_console  # noqa: PLC0415  # as above
-
         self.stop()
-        if self._was_shown:
-            console = get_console()
-            console.print(self._drawing(console.width))
+        if self._console is not None:
+            self._console.print(self._drawing(self._console.width))
 
     def _erase_folded(self, console: "Console") -> None:
         """Erase what the terminal made of the old drawing beyond its own lines, if it has become narrower."""

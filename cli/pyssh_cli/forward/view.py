@@ -1,15 +1,13 @@
-"""What `pyssh forward` shows: a live table on a terminal, else one plain line for each event."""
+"""What `pyssh forward` shows; here one plain line for each event."""
 
 import os
-import sys
-from collections.abc import Sequence
 
 from pyssh.aio.forward import ForwardEvent
 from pyssh_cli.forward.rows import Row, shown
 from pyssh_cli.output import Output
 from pyssh_config.errors import escape
 
-__all__ = ["LinesView", "View", "make_view"]
+__all__ = ["LinesView", "View"]
 
 
 class View:
@@ -68,12 +66,3 @@ class LinesView(View):
         except BrokenPipeError:
             # forwarding is the work; that nobody reads about it any more does not end it
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def make_view(rows: Sequence[Row], title: str, output: Output) -> View:
-    """Return the view for where standard output goes."""
-    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        return LinesView(output)
-    from pyssh_cli.forward.table import TableView  # noqa: PLC0415  # only a terminal needs it
-
-    return TableView(rows, title)
