@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from pyssh.algorithms.kex import KEX
 from pyssh.connection.kinds import Session
 from pyssh.engine import ClientEngine
 from pyssh.errors import ChannelOpenError, ConnectionLost, UsageError
@@ -63,6 +64,7 @@ def log_in_early(
     """
     login = EarlyLogin(settings.config, sock, output)
     try:
+        login.begin()
         login.run(lambda: login.engine.authenticated)
         if with_session:
             login.open_session(plan_session(settings, output))
@@ -91,6 +93,11 @@ class EarlyLogin:
         self._observe = Story(config, output).observe
         self._patience = float(config.connect_timeout or _STEP_SECONDS)
         self._handle(self.engine.tick(time.monotonic()))
+
+    def begin(self) -> None:
+        """Send what comes first, and while it is on its way import what the answer will need."""
+        self._flush()
+        KEX[self.options.algorithms.kex[0]].client(self.options.random)
 
     def open_session(self, plan: SessionPlan) -> None:
         """Open a session channel and send a plan's requests; their answers are left to the loop."""

@@ -1,6 +1,7 @@
 """Runs the client on the loop: log in, set up forwards, run the session, leave everything as it was."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -36,6 +37,9 @@ class Start(Record):
 
 def run_on_loop(start: Start, output: Output) -> int:
     """Log in if nobody is, and do what was asked for; return ssh's exit code."""
+    # `connect` turned it off for the imports; what they brought need not be looked at again
+    gc.freeze()
+    gc.enable()
     return asyncio.run(_Client(start, output).run())
 
 
