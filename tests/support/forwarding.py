@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.support.peers import Server
@@ -116,7 +116,19 @@ def _read_all(sock: socket.socket) -> bytes:
 def end_sessions(server: Server) -> None:
     """End the processes that serve the connections of an sshd; the listener goes on."""
     for pid in _children(server.running.process.pid):
-        os.kill(pid, signal.SIGTERM)
+        # a session that forks right now, as it does after the login, must not leave the child behind
+        _send(pid, signal.SIGSTOP)
+        for member in (*_descendants(pid), pid):
+            _send(member, signal.SIGKILL)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _descendants(pid: int) -> list[int]:
+    return [found for child in _children(pid) for found in (child, *_descendants(child))]
 
 
 @contextlib.contextmanager
@@ -130,12 +142,12 @@ def deaf(server: Server) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def _children(pid: int) -> Sequence[int]:
-    return [
-        int(child)
-        for path in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in path.read_text().split()
-    ]
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
