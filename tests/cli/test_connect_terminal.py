@@ -1,5 +1,6 @@
 """`pyssh host` in a real terminal: raw mode and its end, resizing, escapes, questions."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pexpect
 import pytest
 
 from tests.support import peers
-from tests.support.peers import Server, openssh_server
+from tests.support.peers import Server, dropbear_server, openssh_server
 from tests.support.processes import LOOPBACK, Account
 from tests.support.pyssh_client import PYSSH, arguments, command, destination
 
@@ -63,6 +64,20 @@ def test_a_login_shell_has_our_terminal(server: Server, tmp_path: Path) -> None:
     child.expect(r"/dev/pts/\d+\r\n30 100\r\nxterm\r\n")
     child.expect_exact(f"Connection to {LOOPBACK} closed.")
     assert _close(child) == 3
+
+
+@pytest.mark.parametrize(
+    "start", [lambda: openssh_server(peers.DISTRIBUTION), dropbear_server], ids=["openssh-9.2", "dropbear"]
+)
+def test_other_servers_give_a_terminal_too(
+    start: Callable[[], contextlib.AbstractContextManager[Server]], tmp_path: Path
+) -> None:
+    peers.require(peers.ROOT)
+    with start() as other:
+        child = _spawn(command(other, tmp_path))
+        child.sendline("tty && stty size; exit 6")
+        child.expect(r"/dev/pts/\d+\r\n30 100\r\n")
+        assert _close(child) == 6
 
 
 def test_the_terminal_is_raw_and_then_as_it_was(server: Server, tmp_path: Path) -> None:
