@@ -228,6 +228,15 @@ def _with_stdio_forward(
 
 # --- what comes of it
 
+# these are no reason not to connect, and none to be silent
+_LEFT_OUT: Final = {
+    "check_host_ip": "CheckHostIP",
+    "forward_agent": "ForwardAgent",
+    "obscure_keystroke_timing": "ObscureKeystrokeTiming",
+    "update_host_keys": "UpdateHostKeys",
+    "visual_host_key": "VisualHostKey",
+}
+
 
 def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Output) -> None:
     output.level = LOG_LEVELS[config.log_level]
@@ -241,8 +250,9 @@ def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Outp
             output.sink = syslog_sink(output.program)
     for warning in config.warnings:
         output.verbose(warning)
-    if config.forward_agent:
-        output.info("ForwardAgent: forwarding the authentication agent is not supported yet; it is left out")
+    for field, keyword in _LEFT_OUT.items():
+        if field in config.sources and getattr(config, field) not in (None, False, "no", 0):
+            output.info(f"{keyword}: it is not supported yet, so it has no effect")
 
 
 def _session(config: ClientConfig, words: str) -> tuple[SessionKind, str]:

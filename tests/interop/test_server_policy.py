@@ -61,6 +61,8 @@ def tomorrow(days: int) -> str:
         ("", ("-o", "AllowGroups=no-such-group"), "is in no group of AllowGroups"),
         ("", ("-o", "PubkeyAcceptedAlgorithms=rsa-sha2-512"), "Failed publickey"),
     ],
+    # the time is in some of them, and the names must be the same in every process of a run
+    ids=map(str, range(10)),
 )
 def test_refused_and_the_log_says_why(
     key_options: str,
@@ -78,6 +80,7 @@ def test_refused_and_the_log_says_why(
 @pytest.mark.parametrize(
     "key_options",
     ['from="127.0.0.0/8,!192.0.2.1"', f'expiry-time="{tomorrow(2)}"', "restrict", "restrict,pty"],
+    ids=("from", "expiry-time", "restrict", "restrict,pty"),
 )
 def test_options_that_let_in(key_options: str, tmp_path: Path) -> None:
     with pyssh_server(tmp_path, "-v", key_options=key_options) as server:
