@@ -37,6 +37,7 @@ _MOTD_SIZE: Final = 64 * 1024
 _HUSH: Final = ".hushlogin"
 _NOT_STARTED: Final = 255
 _TERM_LENGTH: Final = 128
+_EARLY_SIGNALS: Final = 16
 
 
 def find_sftp_server() -> str | None:
@@ -53,6 +54,9 @@ class UserSession:
         self._output = output
         self._background = background
         self._running: TerminalSession | PipeSession | None = None
+        self._early_signals: list[int] = []
+        # from the first moment on: a signal may come before the program runs
+        session.on_signal = self._receive_signal
 
     # --- before the start
 
@@ -152,8 +156,9 @@ class UserSession:
     async def _run_to_end(self, running: TerminalSession | PipeSession) -> None:
         session = self._session
         session.on_resize = running.resize
-        session.on_signal = self._receive_signal
         session.on_break = lambda _: running.send_break()
+        for number in self._early_signals:
+            running.send_signal(number)
         if session.terminal is not None:
             # it may have changed while the program was started
             running.resize(session.terminal)
@@ -184,8 +189,12 @@ class UserSession:
 
     def _receive_signal(self, name: str) -> None:
         # as sshd: who may run one command only gets no say in how it runs
-        if self._running is not None and name in SIGNALS and self._login.force_command is None:
+        if name not in SIGNALS or self._login.force_command is not None:
+            return
+        if self._running is not None:
             self._running.send_signal(SIGNALS[name])
+        elif len(self._early_signals) < _EARLY_SIGNALS:
+            self._early_signals.append(SIGNALS[name])
 
     def receive_other(self, request: Struct) -> bool:
         """Decide a request that is not about starting: the client wants no more output."""
