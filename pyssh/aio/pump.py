@@ -98,6 +98,8 @@ class Pump:
             return
         except OSError as caught:
             size, error = 0, caught
+        if not self._engine.authenticated:
+            self.stream.acknowledge()
         try:
             if size:
                 self._on_events(self._engine.receive_data(buffer[:size], self._loop.time()))

@@ -9,11 +9,14 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from pyssh.errors import UsageError
 
 Address = tuple[str, int] | str
 """A host and port, or the path of a Unix socket."""
+
+_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 
 
 class Stream:
@@ -62,6 +65,16 @@ class Stream:
                 os.close(fd)
 
         return cls(read_fd, write_fd, close)
+
+    def acknowledge(self) -> None:
+        """Let the kernel acknowledge at once what was read, where it can; it forgets that again by itself.
+
+        A peer that knows nothing of TCP_NODELAY, as OpenSSH before its sessions, holds back its next message
+        until then: 40 ms at each turn of a login in which we have nothing to say.
+        """
+        if self.socket is not None and _QUICK_ACK is not None:
+            with contextlib.suppress(OSError):  # not TCP, or gone
+                self.socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     @property
     def peer_address(self) -> Address | None:

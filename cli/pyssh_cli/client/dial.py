@@ -91,6 +91,8 @@ class Dialing:
         with contextlib.ExitStack() as stack:
             sock = stack.enter_context(socket.socket(family, kind, protocol))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, config.tcp_keep_alive)
+            # else each step of the login waits for the acknowledgement of the one before
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if config.bind_address is not None:
                 bind_to = socket.getaddrinfo(config.bind_address, 0, family, kind)
                 sock.bind(bind_to[0][4])
