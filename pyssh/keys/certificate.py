@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
-from pyssh.errors import DecodeError, KeyFormatError, UsageError
-from pyssh.keys.modules import CERTIFIED_TYPES, certificate_name, key_module
+from pyssh.errors import KeyFormatError, UsageError
+from pyssh.keys.modules import CERTIFIED_TYPES, certificate_name, key_module, load
 from pyssh.keys.private import PrivateKey
 from pyssh.keys.public import PublicKey, decode_public_key
 from pyssh.keys.signing import SIGNATURE_ALGORITHMS, signature_algorithm
@@ -21,6 +21,9 @@ from pyssh.wire.types import (
     take_string,
     take_text,
 )
+
+if TYPE_CHECKING:
+    from pyssh.keys.verdict import Verdict
 
 __all__ = [
     "DEFAULT_CA_ALGORITHMS",
@@ -47,10 +50,6 @@ DEFAULT_CA_ALGORITHMS: Final = frozenset(
 """Signatures that a certificate may bear unless told otherwise: all but SHA-1's."""
 
 _KINDS: Final = {1: "user", 2: "host"}
-_CRITICAL_OPTIONS: Final[dict[str, frozenset[str]]] = {
-    "user": frozenset({"force-command", "source-address", "verify-required"}),
-    "host": frozenset(),
-}
 _TEXT_OPTIONS: Final = ("force-command", "source-address")
 
 
@@ -68,6 +67,21 @@ class _Statement(Struct):
     reserved: String
     signature_key: String
     signature: String
+
+
+class _Verdicts(Protocol):
+    """The module that judges, which stands on this one."""
+
+    def judge_certificate(
+        self,
+        certificate: "Certificate",
+        kind: str,
+        now: float,
+        *,
+        names: Collection[str] | None,
+        ca_algorithms: Collection[str],
+    ) -> "Verdict":
+        """Ask everything about a certificate."""
 
 
 class Certificate(PublicKey):
@@ -129,61 +143,14 @@ class Certificate(PublicKey):
         """Raise `KeyFormatError`, with the reason in words, unless the certificate holds.
 
         `principal` is the user or host to be authenticated, or None where the caller compares `principals`
-        itself. Whether to trust `signature_key`, and to obey the critical options, is for the caller.
+        itself. Whether to trust `signature_key`, and to obey the critical options, is for the caller;
+        `verdict.judge_certificate` asks more and says more.
         """
-        if kind != self.kind:
-            raise KeyFormatError(f"the certificate is for a {self.kind}, not for a {kind}")
-        self._check_signature(ca_algorithms)
-        if now < self.valid_after:
-            raise KeyFormatError("the certificate is not yet valid")
-        if now >= self.valid_before:
-            raise KeyFormatError("the certificate has expired")
-        if principal is not None and not self._names(principal):
-            raise KeyFormatError(f"the certificate is not for {principal!r}")
-        unknown = self.critical_options.keys() - _CRITICAL_OPTIONS[kind]
-        if unknown:
-            raise KeyFormatError(f"the certificate has the unknown critical option {min(unknown)[:64]!r}")
-
-    def _check_signature(self, ca_algorithms: Collection[str]) -> None:
-        try:
-            algorithm = take_text(Reader(self.signature))
-        except DecodeError:
-            raise KeyFormatError("the certificate's signature is malformed") from None
-        if algorithm not in ca_algorithms:
-            raise KeyFormatError(f"the certificate is signed with {algorithm[:64]!r}, which is not allowed")
-        signed = self.blob[: -4 - len(self.signature)]
-        if not self.signature_key.verify(algorithm, self.signature, signed):
-            raise KeyFormatError("the certificate's signature is wrong")
-
-    def _names(self, principal: str) -> bool:
-        """Tell whether `principal` is among the principals; of an empty list, nobody is.
-
-        PROTOCOL.certkeys had an empty list stand for everybody until OpenSSH 10.3 found that too dangerous.
-        Patterns are for hosts only, as that release settled.
-        """
-        if self.kind == "host":
-            return any(_matches(pattern.lower(), principal.lower()) for pattern in self.principals)
-        return principal in self.principals
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Match `*` and `?` in time that is at worst the product of the lengths."""
-    at = since = 0
-    star = -1
-    place = 0
-    while at < len(text):
-        if place < len(pattern) and pattern[place] == "*":
-            star, since = place, at
-            place += 1
-        elif place < len(pattern) and pattern[place] in ("?", text[at]):
-            place += 1
-            at += 1
-        elif star >= 0:
-            since += 1
-            place, at = star + 1, since
-        else:
-            return False
-    return pattern[place:].strip("*") == ""
+        names = None if principal is None else (principal,)
+        judge = cast("_Verdicts", load("pyssh.keys.verdict")).judge_certificate
+        verdict = judge(self, kind, now, names=names, ca_algorithms=ca_algorithms)
+        if not verdict.holds:
+            raise KeyFormatError(verdict.reason)
 
 
 def _text_list(data: bytes) -> tuple[str, ...]:
