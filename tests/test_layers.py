@@ -27,6 +27,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "state": ("wire",),
     "messages": ("wire",),
     "keys": ("wire",),
+    "agent": ("keys", "messages", "wire"),
     "algorithms": ("keys", "messages", "wire"),
     "options": ("algorithms", "keys", "wire"),
     "events": ("keys", "messages", "wire"),
@@ -35,7 +36,16 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "connection": ("options", "events", "messages", "wire", "state"),
     "engine": ("transport", "userauth", "connection", *_ENGINE),
     "relay": ("engine", "transport", "userauth", "connection", *_ENGINE),
-    "aio": ("engine", "connection.kinds", "connection.requests", "events", "options", "keys", "wire"),
+    "aio": (
+        "engine",
+        "agent",
+        "connection.kinds",
+        "connection.requests",
+        "events",
+        "options",
+        "keys",
+        "wire",
+    ),
     "__init__": ("aio", "engine", "relay", "options", "events", "keys", "algorithms"),
 }
 """The layers of `pyssh` and which other ones each may import; a name with a dot is that module alone."""

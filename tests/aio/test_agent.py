@@ -81,7 +81,7 @@ async def test_no_agent(tmp_path: Path) -> None:
     [
         (b"", "closed"),
         (b"\0\0\0\x01\x05", "refused"),
-        (b"\0\0\0\0", "refused"),
+        (b"\0\0\0\0", "0 bytes"),
         (b"\xff\xff\xff\xff", "4294967295 bytes"),
         (b"\0\0\0\x05\x0c\xff\xff\xff\xff", "4294967295 keys"),
         (b"\0\0\0\x05\x0c\0\0\0\1", "wanted"),
