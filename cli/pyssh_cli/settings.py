@@ -232,7 +232,6 @@ def _with_stdio_forward(
 _LEFT_OUT: Final = {
     "check_host_ip": "CheckHostIP",
     "forward_agent": "ForwardAgent",
-    "obscure_keystroke_timing": "ObscureKeystrokeTiming",
     "update_host_keys": "UpdateHostKeys",
     "visual_host_key": "VisualHostKey",
 }

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,13 @@ def _shell(server: Server, folder: Path, *options: str) -> Any:
     child = _spawn(command(server, folder, f"PS1='{PROMPT}' exec sh -i", options=["-t", *options]))
     child.expect_exact(PROMPT)
     return child
+
+
+def _wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.05)
 
 
 def _modes(child: Any) -> list[Any]:
@@ -131,6 +140,34 @@ def test_escape_characters(server: Server, tmp_path: Path) -> None:
     child.send("\r~.")
     child.expect_exact(f"Connection to {LOOPBACK} closed.")
     assert _close(child) == 255
+
+
+@pytest.mark.parametrize("value", ["yes", "no"])
+def test_keystrokes_leave_on_a_beat_with_pings_behind_them(
+    server: Server, tmp_path: Path, value: str
+) -> None:
+    log = tmp_path / "log"
+    child = _shell(server, tmp_path, "-E", str(log), "-vvv", "-o", f"ObscureKeystrokeTiming={value}")
+    child.sendline("echo one two")
+    child.expect_exact("one two\r\n")
+    child.expect_exact(PROMPT)
+    if value == "yes":
+        _wait_for(lambda: "nothing was typed for a while" in log.read_text())
+    child.sendline("exit 4")
+    assert _close(child) == 4
+    # for a second at least, every 20 ms; a loaded machine misses some
+    pings = log.read_text().count("sent Ping(")
+    assert pings > 10 if value == "yes" else not pings
+
+
+def test_keystrokes_need_a_server_with_pings(tmp_path: Path) -> None:
+    with openssh_server(peers.DISTRIBUTION) as older:
+        log = tmp_path / "log"
+        child = _shell(older, tmp_path, "-E", str(log), "-vvv")
+        child.sendline("exit 5")
+        assert _close(child) == 5
+        assert "keystroke timing is not obscured" in log.read_text()
+        assert "sent Ping(" not in log.read_text()
 
 
 def test_another_escape_character_and_none(server: Server, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from pyssh.aio.channel import Channel, ExitStatus
 from pyssh.aio.splice import Sink, Source
@@ -15,6 +16,9 @@ from pyssh_cli.client.login import Login
 from pyssh_cli.client.plan import PTY, SessionPlan
 from pyssh_cli.output import Output, escape
 from pyssh_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from pyssh_cli.client.keystrokes import Keystrokes
 
 __all__ = ["Descriptors", "Session", "SessionFailedError"]
 
@@ -124,11 +128,39 @@ class Session:
         if descriptors.stdin is None:
             channel.send_eof()
             return
+        keystrokes = self._obscure(channel) if has_terminal else None
+        if keystrokes is not None:
+            transform = keystrokes.transform(transform)
         try:
-            self._source = Source(channel, descriptors.stdin, transform=transform)
+            self._source = Source(
+                channel, descriptors.stdin, transform=transform, send_eof=keystrokes is None
+            )
         except OSError as error:
             self._output.debug(f"standard input cannot be read: {error.strerror}")
             channel.send_eof()
+            return
+        if keystrokes is not None:
+            self._watching.append(asyncio.ensure_future(self._end_input(channel, self._source, keystrokes)))
+
+    def _obscure(self, channel: Channel) -> "Keystrokes | None":
+        """Return what hides how somebody types; None where that is not wanted or the server cannot."""
+        interval = self._config.obscure_keystroke_timing
+        if not interval:
+            return None
+        from pyssh_cli.client.keystrokes import PING_EXTENSION, Keystrokes  # noqa: PLC0415  # for terminals only
+
+        if PING_EXTENSION not in self._link.extensions:
+            self._output.debug("keystroke timing is not obscured: the server has no pings")
+            return None
+        return Keystrokes(channel, interval / 1000, self._output)
+
+    async def _end_input(self, channel: Channel, source: Source, keystrokes: "Keystrokes") -> None:
+        with contextlib.suppress(OSError, SSHError):
+            await source.wait()
+        with contextlib.suppress(OSError, SSHError):
+            await keystrokes.finish()
+            if not channel.closed:
+                channel.send_eof()
 
     async def _watch(self, channel: Channel, sink: Sink) -> None:
         """Wait for the end of an output. If its reader is gone, so that nobody needs the rest, say so."""
