@@ -4,18 +4,19 @@ import asyncio
 import os
 import pwd
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from pyssh.aio.channel import Channel
 from pyssh.aio.credentials import AnySigner, Credentials, PromptAnswerer, SimpleCredentials, Trust, trust_keys
 from pyssh.aio.dial import dial
 from pyssh.aio.forward import Forward, ForwardObserver, LocalForward, RemoteForwards, direct_kind
-from pyssh.aio.link import EventObserver, Link
+from pyssh.aio.link import ChannelRunner, EventObserver, Link
 from pyssh.aio.opening import Opening
 from pyssh.aio.session import Completed, StderrMode, Terminal, open_session, run
 from pyssh.aio.splice import splice
 from pyssh.aio.streams import Address, Stream, as_stream, open_proxy_command
+from pyssh.aio.tasks import report
 from pyssh.aio.timeouts import Timeouts, limit
 from pyssh.connection import kinds
 from pyssh.engine import ClientEngine
@@ -34,6 +35,11 @@ from pyssh.events import (
 )
 from pyssh.keys.public import PublicKey
 from pyssh.options import ClientOptions
+from pyssh.wire.message import Struct
+
+
+ChannelOpener = Callable[[ChannelOpenRequested], Awaitable[ChannelRunner | OpenRefused]]
+"""Decides about a channel that the server opens: what runs in it, or why it is refused."""
 
 
 class ClientLink(Link):
@@ -54,6 +60,7 @@ class ClientLink(Link):
         self._trust = trust
         self._credentials = credentials
         self._remote_forwards = RemoteForwards(self)
+        self._openers: dict[type[Struct], ChannelOpener] = {}
         self.forwards: list[Forward] = []
 
     # --- commands
@@ -139,6 +146,10 @@ class ClientLink(Link):
         forward.when_closed(lambda: self.forwards.remove(forward))
         return forward
 
+    def let_open(self, kind: type[Struct], opener: ChannelOpener) -> None:
+        """Let the server open channels of a kind (agent, X11), as `opener` decides; else it may not."""
+        self._openers[kind] = opener
+
     # --- questions
 
     async def _decide(self, question: Question[Any]) -> Any:
@@ -170,7 +181,12 @@ class ClientLink(Link):
             super()._question_failed(question, error)
 
     async def _decide_open(self, question: ChannelOpenRequested) -> None:
-        runner = await self._remote_forwards.open_channel(question)
+        opener = self._openers.get(type(question.kind))
+        try:
+            runner = await (opener(question) if opener else self._remote_forwards.open_channel(question))
+        except Exception as error:
+            report(self.loop, "opening a channel failed", error)
+            runner = OpenRefused()
         if isinstance(runner, OpenRefused):
             self.settle(question, runner)
         else:
