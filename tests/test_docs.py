@@ -27,7 +27,8 @@ from pyssh_cli.commands import COMMANDS, forward, serve
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
 from pyssh_cli.keygen import request as keygen
-from pyssh_config.keywords import CLIENT_KEYWORDS, SERVER_KEYWORDS, Keyword, Support
+from pyssh_config.keywords import CLIENT_KEYWORDS, Keyword, Support
+from pyssh_config.server_keywords import SERVER_KEYWORDS
 from tests.support.processes import RunningProcess, free_port
 
 ROOT: Final = Path(__file__).resolve().parents[1]

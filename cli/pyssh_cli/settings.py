@@ -41,7 +41,8 @@ class SettingsError(SSHError):
 class Settings(Record):
     """One run of the client. `route` are the hosts to go through, each with its configuration, and the last.
 
-    `command` is empty for a shell, and the subsystem's name if `session` is that.
+    `command` is empty for a shell, and the subsystem's name if `session` is that. `mux_command` is what -O
+    asks of a master.
     """
 
     route: tuple[ClientConfig, ...]
@@ -50,11 +51,31 @@ class Settings(Record):
     stdio_forward: Address | UnixPath | None = None
     terminal: str = "auto"
     logs_to_stderr: bool = True
+    mux_command: str = ""
 
     @property
     def config(self) -> ClientConfig:
         """The configuration of the destination."""
         return self.route[-1]
+
+    @property
+    def uses_master(self) -> bool:
+        """Whether somebody else's connection is to be used, if there is one."""
+        config = self.config
+        return bool(self.mux_command) or (
+            config.control_path is not None and config.control_master in ("no", "auto", "autoask")
+        )
+
+    @property
+    def is_master(self) -> bool:
+        """Whether others are to share our connection."""
+        config = self.config
+        return config.control_path is not None and config.control_master != "no" and not self.mux_command
+
+    @property
+    def persists(self) -> bool:
+        """Whether our connection is to outlive what we do on it."""
+        return self.is_master and self.config.control_persist is not None
 
     @property
     def has_session(self) -> bool:
@@ -80,13 +101,21 @@ def load(command: HostCommand, output: Output) -> Settings:
     files = _files(command.flags)
     context = _context(command, words)
     overrides = [*_combined(command.flags), *_one_by_one(command.flags, context.environ)]
-    config = _load(destination, files, overrides, context)
+    config = _load(destination, files, overrides, context, strict=not _only_shown(command.flags))
     config, stdio_forward = _with_stdio_forward(config, command.flags)
     _prepare_output(config, command.flags, output)
     route = (*_hops(config, files, context), config)
     session, text = _session(config, words)
     logs_to_stderr = not any(key in "Ey" for key, _ in command.flags)
-    return Settings(route, session, os.fsencode(text), stdio_forward, config.request_tty, logs_to_stderr)
+    return Settings(
+        route,
+        session,
+        os.fsencode(text),
+        stdio_forward,
+        config.request_tty,
+        logs_to_stderr,
+        _mux_command(command.flags),
+    )
 
 
 def _load(
@@ -94,13 +123,21 @@ def _load(
     files: list[ConfigFile] | None,
     overrides: list[Override],
     context: ClientContext,
+    *,
+    strict: bool = True,
 ) -> ClientConfig:
     where: list[Override] = []
     if destination.user is not None:
         where.append(("user", destination.user))
     if destination.port is not None:
         where.append(("port", destination.port))
-    return ClientConfig.load(destination.host, files=files, overrides=[*overrides, *where], context=context)
+    return ClientConfig.load(
+        destination.host, files=files, overrides=[*overrides, *where], context=context, strict=strict
+    )
+
+
+def _only_shown(flags: tuple[Given, ...]) -> bool:
+    return any(key == "G" for key, _ in flags)
 
 
 # --- flags
@@ -114,8 +151,9 @@ def _files(flags: tuple[Given, ...]) -> list[ConfigFile] | None:
 
 
 def _combined(flags: tuple[Given, ...]) -> list[Override]:
-    """Return what comes of flags that count together: -t, -T, -N, -W, -v, -q."""
+    """Return what comes of flags that count together: -t, -T, -N, -W, -v, -q, -M."""
     terminal = ""
+    master = x11 = ""
     verbosity = 0
     quiet = False
     for key, _ in flags:
@@ -127,7 +165,15 @@ def _combined(flags: tuple[Given, ...]) -> list[Override]:
             verbosity = min(verbosity + 1, _MOST_VERBOSE)
         elif key == "q":
             quiet = True
-    overrides: list[Override] = []
+        elif key == "M":
+            master = "ask" if master else "yes"
+        elif key in "XxY":
+            x11 = key
+    overrides: list[Override] = [("forward_x11", x11 != "x")] if x11 else []
+    if x11 == "Y":
+        overrides.append(("forward_x11_trusted", True))
+    if master:
+        overrides.append(("control_master", master))
     if terminal:
         overrides.append(("request_tty", terminal))
     if verbosity or quiet:
@@ -224,6 +270,25 @@ def _with_stdio_forward(
     if "clear_all_forwardings" not in config.sources:
         changes |= dict.fromkeys(("local_forward", "remote_forward", "dynamic_forward"), ())
     return config.replace(**changes), target
+
+
+_MUX_COMMANDS: Final = frozenset(
+    {"cancel", "channels", "check", "conninfo", "exit", "forward", "proxy", "stop"}
+)
+
+
+def _mux_command(flags: tuple[Given, ...]) -> str:
+    """Return what -O asks of a master."""
+    found = [value for key, value in flags if key == "O"]
+    if not found:
+        return ""
+    if len(found) > 1:
+        raise SettingsError("Multiplexing command already specified")
+    if any(key == "W" for key, _ in flags):
+        raise SettingsError("Cannot specify multiplexing command with -W")
+    if found[0] not in _MUX_COMMANDS:
+        raise SettingsError(f"Invalid multiplex command. There are {', '.join(sorted(_MUX_COMMANDS))}")
+    return found[0]
 
 
 # --- what comes of it

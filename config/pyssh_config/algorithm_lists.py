@@ -12,10 +12,26 @@ from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh.algorithms.preferences import SIGNATURES, edit_list
 from pyssh.errors import UsageError
+from pyssh.keys.signing import SIGNATURE_ALGORITHMS
+from pyssh.record import Record
 
 from .errors import ConfigError, escape
 from .patterns import matches_pattern
 from .values import Arguments, Parser, one_word
+
+
+class AlgorithmNames(Record):
+    """Names of one kind, all of them and those that count unless told otherwise."""
+
+    names: tuple[str, ...]
+    default_names: tuple[str, ...]
+
+
+CA_SIGNATURES: Final = AlgorithmNames(
+    tuple(algorithm.name for algorithm in SIGNATURE_ALGORITHMS if not algorithm.is_certificate),
+    tuple(a.name for a in SIGNATURE_ALGORITHMS if not a.is_certificate and not a.legacy),
+)
+"""What CAs sign with: bare keys only, for a certificate cannot sign one."""
 
 _KNOWN: Final = {
     "cipher": CIPHERS.names,

@@ -39,7 +39,9 @@ class Source(Record):
 class ClientReader:
     """Collects values, the first of each field counting; `values` and `sources` are by field name."""
 
-    def __init__(self, host: str, context: ClientContext, keywords: Mapping[str, Keyword]) -> None:
+    def __init__(
+        self, host: str, context: ClientContext, keywords: Mapping[str, Keyword], *, strict: bool = True
+    ) -> None:
         self.original_host = host
         self.context = context
         self.values: dict[str, Any] = {}
@@ -47,6 +49,7 @@ class ClientReader:
         self.warnings: list[str] = []
         self.wants_final = False
         self._keywords = keywords
+        self._strict = strict
         self._host = host
         self._is_final = False
 
@@ -160,26 +163,27 @@ class ClientReader:
 
     def _take(self, line: Line, *, is_active: bool) -> None:
         row = self._keywords.get(line.keyword.lower())
-        if row is None or row.support is Support.NOT_YET:
-            self._refuse_unless_ignored(line, row, is_active=is_active)
+        if row is None:
+            if not self._is_ignored(line):
+                raise _error(line, "it is not a keyword of ssh_config")
         elif row.support is Support.NOWHERE:
             if is_active:
                 self.warnings.append(str(_error(line, "it is not supported, so it has no effect")))
-        elif row.support is Support.BUILT:
+        elif row.support in (Support.BUILT, Support.NOT_YET):
             value = parsed(row, line, self.context.environ)
             if is_active:
+                self._check_built(row, line)
                 self._store(row, value, Source(line.path, line.number, line.keyword))
 
-    def _refuse_unless_ignored(self, line: Line, row: Keyword | None, *, is_active: bool) -> None:
-        if matches_list(line.keyword.lower(), self.values.get("ignore_unknown", ""), fold_case=True):
+    def _check_built(self, row: Keyword, line: Line) -> None:
+        """Refuse what we cannot do, but not where an earlier line has settled it."""
+        if row.support is Support.BUILT or not self._strict or row.field in self.values:
             return
-        if row is None:
-            raise _error(line, "it is not a keyword of ssh_config")
-        if not is_active or row.field in self.values:
-            return
-        if not asks_for_nothing(row, line):
+        if not asks_for_nothing(row, line) and not self._is_ignored(line):
             raise _error(line, NOT_YET_PROBLEM)
-        self.values[row.field] = None  # the first value counts, also one that asks for nothing
+
+    def _is_ignored(self, line: Line) -> bool:
+        return matches_list(line.keyword.lower(), self.values.get("ignore_unknown", ""), fold_case=True)
 
     def _store(self, row: Keyword, value: Any, source: Source) -> None:
         if row.field == "refuse_connection":
@@ -209,7 +213,8 @@ class ClientReader:
             found: tuple[str, ...] = self.values.get(field, ())
             self.values[field] = tuple(name for name in found if not matches_pattern(name, word[1:]))
         else:
-            self._append(field, word, source)
+            self.values[field] = (*self.values.get(field, ()), word)
+            self.sources.setdefault(field, source)
 
 
 class _Place(Record):

@@ -233,6 +233,16 @@ def parse_jump(text: str) -> Destination:
     return destination.replace(port=parse_port(port)) if port else destination
 
 
+def format_jump(text: str) -> str:
+    """Return a list of hops as ssh shows it: the last in its usual form, the others as they were written."""
+    before, comma, last = text.rpartition(",")
+    hop = parse_jump(last)
+    is_numeric = ":" in hop.host or not hop.host.strip("0123456789.")
+    host = f"[{hop.host}]" if is_numeric else hop.host
+    user = "" if hop.user is None else f"{hop.user}@"
+    return f"{before}{comma}{user}{host}" + (f":{hop.port}" if hop.port else "")
+
+
 def split_host_port(text: str) -> tuple[str, str | None]:
     """Split `host[:port]`, `[address][:port]`, or a bare IPv6 address; the port is None if absent."""
     if text.startswith("["):

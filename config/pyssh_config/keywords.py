@@ -1,7 +1,7 @@
-"""Every keyword of ssh_config(5) and sshd_config(5), one row each, as of OpenSSH 10.5.
+"""Every keyword of ssh_config(5), one row each, as of OpenSSH 10.5; `server_keywords` has the server's.
 
 A row gives the name, how its value is parsed, how several lines of it combine, and whether we do what it
-says. The default is the class-level value of the field in `ClientConfig` or `ServerConfig`.
+says. The default is the class-level value of the field in `ClientConfig`.
 """
 
 import re
@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from pyssh.record import Record
 
+from . import client_values as client
 from . import special_values as special
 from .algorithm_lists import algorithms
-from .forwards import dynamic_forward, forward, listen_address, permits
+from .forwards import dynamic_forward, forward
 from .values import (
     Parser,
     address_family,
@@ -25,7 +26,9 @@ from .values import (
     escape_character,
     fingerprint_hash,
     flag,
+    log_facility,
     log_level,
+    mask,
     number,
     one_word,
     plain_flag,
@@ -33,7 +36,6 @@ from .values import (
     raw_text,
     rekey_limit,
     text_or_none,
-    time,
     time_or_none,
     time_or_zero,
     words_or_none,
@@ -46,7 +48,8 @@ class Support(Enum):
 
     BUILT = 1
     NOT_YET = 2
-    """OpenSSH has it and we have not: an error where it applies, unless the value asks for nothing."""
+    """OpenSSH has it and we have not: read and shown by -G; to connect with it is an error, unless the value
+    asks for nothing."""
     NOWHERE = 3
     """OpenSSH itself, built without the library behind it, warns and goes on; so do we."""
     OBSOLETE = 4
@@ -91,30 +94,31 @@ _FIELDS: Final = {
     "IPQoS": "ip_qos",
     "CanonicalizePermittedCNAMEs": "canonicalize_permitted_cnames",
 }
-_ANY: Final = "*"
+ANY: Final = "*"
 
 
-def _row(name: str, parse: Parser[Any], combine: Combine = Combine.FIRST) -> Keyword:
+def row(name: str, parse: Parser[Any], combine: Combine = Combine.FIRST) -> Keyword:
+    """Make the row of a keyword that is built."""
     return Keyword(name, field_name(name), parse, combine)
 
 
-def _global(name: str, parse: Parser[Any], combine: Combine = Combine.FIRST) -> Keyword:
-    return Keyword(name, field_name(name), parse, combine, in_match=False)
+def later(name: str, parse: Parser[Any], *inert: str, combine: Combine = Combine.FIRST) -> Keyword:
+    """Make the row of a keyword that is read but not built."""
+    return Keyword(name, field_name(name), parse, combine, Support.NOT_YET, inert)
 
 
-def _later(name: str, *inert: str, in_match: bool = True) -> Keyword:
-    return Keyword(name, field_name(name), all_words, Combine.FIRST, Support.NOT_YET, inert, in_match)
-
-
-def _nowhere(*names: str) -> tuple[Keyword, ...]:
+def nowhere(*names: str) -> tuple[Keyword, ...]:
+    """Make rows of keywords that OpenSSH warns about."""
     return tuple(Keyword(name, field_name(name), all_words, support=Support.NOWHERE) for name in names)
 
 
-def _obsolete(*names: str) -> tuple[Keyword, ...]:
+def obsolete(*names: str) -> tuple[Keyword, ...]:
+    """Make rows of keywords that OpenSSH reads over."""
     return tuple(Keyword(name, field_name(name), all_words, support=Support.OBSOLETE) for name in names)
 
 
-def _section(name: str) -> Keyword:
+def section(name: str) -> Keyword:
+    """Make the row of a keyword that the reader itself understands."""
     return Keyword(name, field_name(name), all_words, support=Support.SECTION)
 
 
@@ -122,115 +126,115 @@ _APPEND: Final = Combine.APPEND
 _EXTEND: Final = Combine.EXTEND
 
 _CLIENT_ROWS: Final = (
-    _section("Host"),
-    _section("Match"),
-    _section("Include"),
-    _later("AddKeysToAgent", "no", "false"),
-    _row("AddressFamily", address_family),
-    _row("BatchMode", flag),
-    _row("BindAddress", one_word),
-    _later("BindInterface"),
-    _later("CanonicalDomains", _ANY),
-    _later("CanonicalizeFallbackLocal", _ANY),
-    _later("CanonicalizeHostname", "no", "false"),
-    _later("CanonicalizeMaxDots", _ANY),
-    _later("CanonicalizePermittedCNAMEs", _ANY),
-    _later("CASignatureAlgorithms"),
-    _row("CertificateFile", text_or_none, _APPEND),
-    _later("ChannelTimeout", "none"),
-    _row("CheckHostIP", flag),
-    _row("Ciphers", algorithms("cipher")),
-    _row("ClearAllForwardings", flag),
-    _row("Compression", plain_flag),
-    _row("ConnectionAttempts", number(1)),
-    _row("ConnectTimeout", time_or_none),
-    _later("ControlMaster", "no", "false"),
-    _later("ControlPath", "none"),
-    _later("ControlPersist", _ANY),
-    _row("DynamicForward", dynamic_forward, _APPEND),
-    _later("EnableEscapeCommandline", "no", "false"),
-    _later("EnableSSHKeysign", _ANY),
-    _row("EscapeChar", escape_character),
-    _row("ExitOnForwardFailure", flag),
-    _row("FingerprintHash", fingerprint_hash),
-    _row("ForkAfterAuthentication", flag),
-    _row("ForwardAgent", special.forward_agent),
-    _later("ForwardX11", "no", "false"),
-    _later("ForwardX11Timeout", _ANY),
-    _later("ForwardX11Trusted", _ANY),
-    _row("GatewayPorts", flag),
-    _row("GlobalKnownHostsFile", words_or_none),
-    *_nowhere("GSSAPIAuthentication", "GSSAPIDelegateCredentials"),
-    _row("HashKnownHosts", flag),
-    _later("HostbasedAcceptedAlgorithms", _ANY),
-    _later("HostbasedAuthentication", "no", "false"),
-    _row("HostKeyAlgorithms", algorithms("signature algorithm")),
-    _row("HostKeyAlias", special.lowered),
-    _row("HostName", one_word),
-    _row("IdentitiesOnly", flag),
-    _row("IdentityAgent", special.identity_agent),
-    _row("IdentityFile", text_or_none, _APPEND),
-    _row("IgnoreUnknown", one_word),
-    _later("IPQoS"),
-    _row("KbdInteractiveAuthentication", flag),
-    _later("KbdInteractiveDevices"),
-    _row("KexAlgorithms", algorithms("key exchange method")),
-    _later("KnownHostsCommand", "none"),
-    _later("LocalCommand", _ANY),
-    _row("LocalForward", forward(remote=False), _APPEND),
-    _row("LogLevel", log_level),
-    _later("LogVerbose", "none"),
-    _row("MACs", algorithms("MAC")),
-    _later("NoHostAuthenticationForLocalhost", "no", "false"),
-    _row("NumberOfPasswordPrompts", number()),
-    _row("ObscureKeystrokeTiming", special.obscure_keystroke_timing),
-    _row("PasswordAuthentication", flag),
-    _later("PermitLocalCommand", "no", "false"),
-    _later("PermitRemoteOpen", "any"),
-    _later("PKCS11Provider", "none"),
-    _row("Port", port),
-    _row("PreferredAuthentications", one_word),
-    _row("ProxyCommand", command_or_none),
-    _row("ProxyJump", special.proxy_jump),
-    _later("ProxyUseFdpass", "no", "false"),
-    _row("PubkeyAcceptedAlgorithms", algorithms("signature algorithm")),
-    _row("PubkeyAuthentication", yes_or("unbound", "host-bound")),
-    _row("RefuseConnection", raw_text),
-    _row("RekeyLimit", rekey_limit),
-    _row("RemoteCommand", command_or_none),
-    _row("RemoteForward", forward(remote=True), _APPEND),
-    _row("RequestTTY", yes_or("force", "auto")),
-    _later("RequiredRSASize"),
-    _later("RevokedHostKeys", "none"),
-    _later("SecurityKeyProvider", "internal"),
-    _row("SendEnv", environment_names, _EXTEND),
-    _row("ServerAliveCountMax", number()),
-    _row("ServerAliveInterval", time_or_zero),
-    _row("SessionType", choice("none", "subsystem", "default")),
-    _row("SetEnv", environment),
-    _row("StdinNull", flag),
-    _later("StreamLocalBindMask", "0177"),
-    _later("StreamLocalBindUnlink", "no", "false"),
-    _row("StrictHostKeyChecking", yes_or("ask", "accept-new", aliases={"off": "no"})),
-    _later("SyslogFacility", _ANY),
-    _row("Tag", one_word),
-    _row("TCPKeepAlive", flag),
-    _later("Tunnel", "no", "false"),
-    _later("TunnelDevice", _ANY),
-    _row("UpdateHostKeys", yes_or("ask")),
-    _row("User", one_word),
-    _row("UserKnownHostsFile", words_or_none),
-    _later("VerifyHostKeyDNS", "no", "false"),
-    _later("VersionAddendum", "none"),
-    _row("VisualHostKey", flag),
-    _later("WarnWeakCrypto", "no", "false"),
-    _later("XAuthLocation", _ANY),
-    *_nowhere("AFSTokenPassing", "CompressionLevel", "KerberosAuthentication", "KerberosTgtPassing"),
-    *_nowhere("RhostsRSAAuthentication", "RSAAuthentication"),
-    *_obsolete(
+    section("Host"),
+    section("Match"),
+    section("Include"),
+    later("AddKeysToAgent", client.add_keys, "no", "false"),
+    row("AddressFamily", address_family),
+    row("BatchMode", flag),
+    row("BindAddress", one_word),
+    later("BindInterface", one_word),
+    later("CanonicalDomains", client.canonical_domains, ANY),
+    later("CanonicalizeFallbackLocal", flag, ANY),
+    later("CanonicalizeHostname", yes_or("always"), "no", "false"),
+    later("CanonicalizeMaxDots", number(), ANY),
+    later("CanonicalizePermittedCNAMEs", client.permitted_names, ANY),
+    later("CASignatureAlgorithms", algorithms("signature algorithm")),
+    row("CertificateFile", one_word, _APPEND),
+    later("ChannelTimeout", client.channel_timeouts, "none"),
+    row("CheckHostIP", flag),
+    row("Ciphers", algorithms("cipher")),
+    row("ClearAllForwardings", flag),
+    row("Compression", plain_flag),
+    row("ConnectionAttempts", number(1)),
+    row("ConnectTimeout", time_or_none),
+    later("ControlMaster", yes_or("auto", "ask", "autoask"), "no", "false"),
+    later("ControlPath", text_or_none, "none"),
+    later("ControlPersist", client.control_persist, ANY),
+    row("DynamicForward", dynamic_forward, _APPEND),
+    later("EnableEscapeCommandline", flag, "no", "false"),
+    later("EnableSSHKeysign", flag, ANY),
+    row("EscapeChar", escape_character),
+    row("ExitOnForwardFailure", flag),
+    row("FingerprintHash", fingerprint_hash),
+    row("ForkAfterAuthentication", flag),
+    row("ForwardAgent", special.forward_agent),
+    row("ForwardX11", flag),
+    row("ForwardX11Timeout", time_or_none),
+    row("ForwardX11Trusted", flag),
+    row("GatewayPorts", flag),
+    row("GlobalKnownHostsFile", words_or_none),
+    *nowhere("GSSAPIAuthentication", "GSSAPIDelegateCredentials"),
+    row("HashKnownHosts", flag),
+    later("HostbasedAcceptedAlgorithms", algorithms("signature algorithm"), ANY),
+    later("HostbasedAuthentication", flag, "no", "false"),
+    row("HostKeyAlgorithms", algorithms("signature algorithm")),
+    row("HostKeyAlias", special.lowered),
+    row("HostName", one_word),
+    row("IdentitiesOnly", flag),
+    row("IdentityAgent", special.identity_agent),
+    row("IdentityFile", one_word, _APPEND),
+    row("IgnoreUnknown", one_word),
+    later("IPQoS", client.ip_qos),
+    row("KbdInteractiveAuthentication", flag),
+    later("KbdInteractiveDevices", one_word),
+    row("KexAlgorithms", algorithms("key exchange method")),
+    later("KnownHostsCommand", command_or_none, "none"),
+    later("LocalCommand", command_or_none, ANY),
+    row("LocalForward", forward(remote=False), _APPEND),
+    row("LogLevel", log_level),
+    later("LogVerbose", words_or_none, "none"),
+    row("MACs", algorithms("MAC")),
+    later("NoHostAuthenticationForLocalhost", flag, "no", "false"),
+    row("NumberOfPasswordPrompts", number()),
+    row("ObscureKeystrokeTiming", special.obscure_keystroke_timing),
+    row("PasswordAuthentication", flag),
+    later("PermitLocalCommand", flag, "no", "false"),
+    later("PermitRemoteOpen", client.permitted_targets, "any"),
+    later("PKCS11Provider", text_or_none, "none"),
+    row("Port", port),
+    row("PreferredAuthentications", one_word),
+    row("ProxyCommand", command_or_none),
+    row("ProxyJump", special.proxy_jump),
+    later("ProxyUseFdpass", flag, "no", "false"),
+    row("PubkeyAcceptedAlgorithms", algorithms("signature algorithm")),
+    row("PubkeyAuthentication", yes_or("unbound", "host-bound")),
+    row("RefuseConnection", raw_text),
+    row("RekeyLimit", rekey_limit),
+    row("RemoteCommand", command_or_none),
+    row("RemoteForward", forward(remote=True), _APPEND),
+    row("RequestTTY", yes_or("force", "auto")),
+    later("RequiredRSASize", number()),
+    later("RevokedHostKeys", words_or_none, "none"),
+    later("SecurityKeyProvider", text_or_none, "internal"),
+    row("SendEnv", environment_names, _EXTEND),
+    row("ServerAliveCountMax", number()),
+    row("ServerAliveInterval", time_or_zero),
+    row("SessionType", choice("none", "subsystem", "default")),
+    row("SetEnv", environment),
+    row("StdinNull", flag),
+    later("StreamLocalBindMask", mask, "0177"),
+    later("StreamLocalBindUnlink", flag, "no", "false"),
+    row("StrictHostKeyChecking", yes_or("ask", "accept-new", aliases={"off": "no"})),
+    later("SyslogFacility", log_facility, ANY),
+    row("Tag", one_word),
+    row("TCPKeepAlive", yes_or("all")),
+    later("Tunnel", client.tunnel, "no", "false"),
+    later("TunnelDevice", client.tunnel_devices, ANY),
+    row("UpdateHostKeys", yes_or("ask")),
+    row("User", one_word),
+    row("UserKnownHostsFile", words_or_none),
+    later("VerifyHostKeyDNS", yes_or("ask"), "no", "false"),
+    later("VersionAddendum", client.addendum, "none"),
+    row("VisualHostKey", flag),
+    later("WarnWeakCrypto", client.warn_weak_crypto, "no", "false"),
+    row("XAuthLocation", one_word),
+    *nowhere("AFSTokenPassing", "CompressionLevel", "KerberosAuthentication", "KerberosTgtPassing"),
+    *nowhere("RhostsRSAAuthentication", "RSAAuthentication"),
+    *obsolete(
         "Cipher", "FallBackToRsh", "GlobalKnownHostsFile2", "Protocol", "RhostsAuthentication", "UseRsh"
     ),
-    *_obsolete("UseBlacklistedKeys", "UsePrivilegedPort", "UserKnownHostsFile2", "UseRoaming"),
+    *obsolete("UseBlacklistedKeys", "UsePrivilegedPort", "UserKnownHostsFile2", "UseRoaming"),
 )
 
 _CLIENT_ALIASES: Final = {
@@ -247,146 +251,12 @@ _CLIENT_ALIASES: Final = {
     "tisauthentication": "KbdInteractiveAuthentication",
 }
 
-_FORWARDING: Final = choice("yes", "no", "local", "remote", aliases={"all": "yes"})
 
-_SERVER_ROWS: Final = (
-    _section("Match"),
-    _section("Include"),
-    _row("AcceptEnv", environment_names, _EXTEND),
-    _global("AddressFamily", address_family),
-    _later("AgentSocketPath", _ANY, in_match=False),
-    _later("AllowAgentForwarding", _ANY),
-    _row("AllowGroups", all_words, _EXTEND),
-    _row("AllowStreamLocalForwarding", _FORWARDING),
-    _row("AllowTcpForwarding", _FORWARDING),
-    _row("AllowUsers", special.user_patterns, _EXTEND),
-    _row("AuthenticationMethods", special.authentication_methods),
-    _later("AuthorizedKeysCommand", "none"),
-    _later("AuthorizedKeysCommandUser", _ANY),
-    _row("AuthorizedKeysFile", words_or_none),
-    _later("AuthorizedPrincipalsCommand", "none"),
-    _later("AuthorizedPrincipalsCommandUser", _ANY),
-    _later("AuthorizedPrincipalsFile", "none"),
-    _row("Banner", text_or_none),
-    _later("CASignatureAlgorithms"),
-    _later("ChannelTimeout", "none"),
-    _later("ChrootDirectory", "none"),
-    _global("Ciphers", algorithms("cipher")),
-    _row("ClientAliveCountMax", number()),
-    _row("ClientAliveInterval", time),
-    _global("Compression", choice("yes", "no", "delayed")),
-    _row("DenyGroups", all_words, _EXTEND),
-    _row("DenyUsers", special.user_patterns, _EXTEND),
-    _row("DisableForwarding", plain_flag),
-    _later("ExposeAuthInfo", "no", "false"),
-    _global("FingerprintHash", fingerprint_hash),
-    _row("ForceCommand", command_or_none),
-    _row("GatewayPorts", choice("yes", "no", "clientspecified")),
-    _later("HostbasedAcceptedAlgorithms", _ANY),
-    _later("HostbasedAuthentication", "no", "false"),
-    _later("HostbasedUsesNameFromPacketOnly", _ANY),
-    _later("HostCertificate", "none", in_match=False),
-    _global("HostKey", text_or_none, _APPEND),
-    _later("HostKeyAgent", "none", in_match=False),
-    _global("HostKeyAlgorithms", algorithms("signature algorithm")),
-    _later("IgnoreRhosts", _ANY),
-    _later("IgnoreUserKnownHosts", _ANY, in_match=False),
-    _later("IPQoS"),
-    _row("KbdInteractiveAuthentication", plain_flag),
-    _global("KexAlgorithms", algorithms("key exchange method")),
-    _global("ListenAddress", listen_address, _APPEND),
-    _global("LoginGraceTime", time),
-    _row("LogLevel", log_level),
-    _later("LogVerbose", "none"),
-    _global("MACs", algorithms("MAC")),
-    _row("MaxAuthTries", number()),
-    _row("MaxSessions", number()),
-    _global("MaxStartups", special.max_startups),
-    _later("ModuliFile", _ANY, in_match=False),
-    _later("PAMServiceName", _ANY),
-    _row("PasswordAuthentication", plain_flag),
-    _later("PermitEmptyPasswords", "no", "false"),
-    _row("PermitListen", permits(listen=True)),
-    _row("PermitOpen", permits(listen=False)),
-    _row(
-        "PermitRootLogin",
-        choice(
-            "yes",
-            "no",
-            "prohibit-password",
-            "forced-commands-only",
-            aliases={"without-password": "prohibit-password"},
-        ),
-    ),
-    _row("PermitTTY", plain_flag),
-    _later("PermitTunnel", "no", "false"),
-    _row("PermitUserEnvironment", special.permit_user_environment),
-    _later("PermitUserRC", _ANY),
-    _later("PerSourceMaxStartups", "none", in_match=False),
-    _later("PerSourceNetBlockSize", in_match=False),
-    _later("PerSourcePenalties", in_match=False),
-    _later("PerSourcePenaltyExemptList", "none", in_match=False),
-    _global("PidFile", text_or_none),
-    _global("Port", port, _APPEND),
-    _later("PrintLastLog", "no", "false", in_match=False),
-    _global("PrintMotd", plain_flag),
-    _row("PubkeyAcceptedAlgorithms", algorithms("signature algorithm")),
-    _row("PubkeyAuthentication", plain_flag),
-    _later("PubkeyAuthOptions", "none"),
-    _later("RDomain", "none"),
-    _later("RefuseConnection", "no", "false"),
-    _row("RekeyLimit", rekey_limit),
-    _later("RequiredRSASize"),
-    _later("RevokedKeys", "none"),
-    _later("SecurityKeyProvider", "internal", in_match=False),
-    _row("SetEnv", environment),
-    _later("SshdAuthPath", _ANY, in_match=False),
-    _later("SshdSessionPath", _ANY, in_match=False),
-    _later("StreamLocalBindMask", "0177"),
-    _later("StreamLocalBindUnlink", "no", "false"),
-    _global("StrictModes", plain_flag),
-    _row("Subsystem", special.subsystem, _APPEND),
-    _later("SyslogFacility", _ANY, in_match=False),
-    _global("TCPKeepAlive", flag),
-    _later("TrustedUserCAKeys", "none"),
-    _later("UnusedConnectionTimeout", "none", "0"),
-    _later("UseDNS", "no", "false", in_match=False),
-    _later("UsePAM", "no", "false", in_match=False),
-    _later("VersionAddendum", "none", in_match=False),
-    _later("WarnWeakCrypto", _ANY, in_match=False),
-    _later("X11DisplayOffset", _ANY),
-    _later("X11Forwarding", "no", "false"),
-    _later("X11UseLocalhost", _ANY),
-    _later("XAuthLocation", _ANY, in_match=False),
-    *_nowhere("GSSAPIAuthentication", "GSSAPICleanupCredentials", "GSSAPIDelegateCredentials"),
-    *_nowhere("GSSAPIStrictAcceptorCheck", "KerberosAuthentication", "KerberosGetAFSToken"),
-    *_nowhere("KerberosOrLocalPasswd", "KerberosTicketCleanup"),
-    *_obsolete("AFSTokenPassing", "AuthorizedKeysFile2", "CheckMail", "DebianBanner", "KerberosTgtPassing"),
-    *_obsolete("KeyRegenerationInterval", "PermitBlacklistedKeys", "Protocol", "ReverseMappingCheck"),
-    *_obsolete(
-        "RhostsAuthentication", "RhostsRSAAuthentication", "RSAAuthentication", "ServerKeyBits", "UseLogin"
-    ),
-    *_obsolete("PAMAuthenticationViaKbdInt", "UsePrivilegeSeparation", "VerifyReverseMapping"),
-)
-
-_SERVER_ALIASES: Final = {
-    "challengeresponseauthentication": "KbdInteractiveAuthentication",
-    "dsaauthentication": "PubkeyAuthentication",
-    "hostbasedacceptedkeytypes": "HostbasedAcceptedAlgorithms",
-    "hostdsakey": "HostKey",
-    "keepalive": "TCPKeepAlive",
-    "pubkeyacceptedkeytypes": "PubkeyAcceptedAlgorithms",
-    "skeyauthentication": "KbdInteractiveAuthentication",
-}
+def table(rows: tuple[Keyword, ...], aliases: Mapping[str, str]) -> Mapping[str, Keyword]:
+    """Return rows by keyword in lower case, with those that have other names as well."""
+    found = {row.name.lower(): row for row in rows}
+    return found | {alias: found[name.lower()] for alias, name in aliases.items()}
 
 
-def _table(rows: tuple[Keyword, ...], aliases: Mapping[str, str]) -> Mapping[str, Keyword]:
-    table = {row.name.lower(): row for row in rows}
-    return table | {alias: table[name.lower()] for alias, name in aliases.items()}
-
-
-CLIENT_KEYWORDS: Final = _table(_CLIENT_ROWS, _CLIENT_ALIASES)
+CLIENT_KEYWORDS: Final = table(_CLIENT_ROWS, _CLIENT_ALIASES)
 """By keyword in lower case, with OpenSSH's older names."""
-
-SERVER_KEYWORDS: Final = _table(_SERVER_ROWS, _SERVER_ALIASES)
-"""As `CLIENT_KEYWORDS`, for sshd_config."""

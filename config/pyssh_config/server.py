@@ -13,14 +13,15 @@ from pyssh.errors import UsageError
 from pyssh.record import Record
 
 from .addresses import matches_addresses
-from .algorithm_lists import apply_list
+from .algorithm_lists import CA_SIGNATURES, AlgorithmNames, apply_list
 from .client_reader import NOT_YET_PROBLEM, asks_for_nothing, parsed
 from .errors import COMMAND_LINE, ConfigError, escape
 from .forwards import HostPattern, ListenAddress
-from .keywords import SERVER_KEYWORDS, Combine, Keyword, Support
+from .keywords import Combine, Keyword, Support
 from .lexer import INCLUDE_DEPTH, Line, include_paths, parse_line, read_lines
 from .match import ServerContext, match_server
 from .patterns import matches_host, matches_pattern
+from .server_keywords import SERVER_KEYWORDS
 from .special_values import MaxStartups
 from .tokens import SERVER_TOKENS, expand
 from .values import RekeyLimit
@@ -28,7 +29,8 @@ from .values import RekeyLimit
 __all__ = ["ServerConfig"]
 
 SYSTEM_DIRECTORY: Final = "/etc/ssh"
-_ALGORITHM_LISTS: Final[Mapping[str, Registry[Any]]] = {
+_ALGORITHM_LISTS: Final[Mapping[str, Registry[Any] | AlgorithmNames]] = {
+    "ca_signature_algorithms": CA_SIGNATURES,
     "ciphers": CIPHERS,
     "macs": MACS,
     "kex_algorithms": KEX,
@@ -65,7 +67,9 @@ class ServerConfig(Record):
     allow_users: tuple[str, ...] = ()
     authentication_methods: tuple[tuple[str, ...], ...] = ()
     authorized_keys_file: tuple[str, ...] = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+    authorized_principals_file: str | None = None
     banner: str | None = None
+    ca_signature_algorithms: str | None = None
     ciphers: str | None = None
     client_alive_count_max: int = 3
     client_alive_interval: int = 0
@@ -99,10 +103,16 @@ class ServerConfig(Record):
     pubkey_accepted_algorithms: str | None = None
     pubkey_authentication: bool = True
     rekey_limit: RekeyLimit = RekeyLimit()
+    revoked_keys: tuple[str, ...] = ()
     set_env: tuple[tuple[str, str], ...] = ()
     strict_modes: bool = True
     subsystem: tuple[tuple[str, str], ...] = ()
     tcp_keep_alive: bool = True
+    trusted_user_ca_keys: str | None = None
+    x11_display_offset: int = 10
+    x11_forwarding: bool = False
+    x11_use_localhost: bool = True
+    x_auth_location: str = "/usr/bin/xauth"
     sections: tuple[_Section, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -164,11 +174,18 @@ class ServerConfig(Record):
 
     def authorized_keys_paths(self, *, user: str, home: str, uid: int) -> tuple[str, ...]:
         """Return the user's `AuthorizedKeysFile`s; relative ones lie in the home directory."""
-        values = {"h": home, "u": user, "U": str(uid)}
-        paths = (
-            expand(text, values, SERVER_TOKENS["authorized_keys_file"]) for text in self.authorized_keys_file
+        return tuple(
+            _path_of_user(text, "authorized_keys_file", user, home, uid) for text in self.authorized_keys_file
         )
-        return tuple(path if path.startswith("/") else f"{home}/{path}" for path in paths)
+
+    def authorized_principals_path(self, *, user: str, home: str, uid: int) -> str | None:
+        """Return the user's `AuthorizedPrincipalsFile`; None without one."""
+        text = self.authorized_principals_file
+        return None if text is None else _path_of_user(text, "authorized_principals_file", user, home, uid)
+
+    def ca_algorithms(self) -> tuple[str, ...]:
+        """Return what certificates may be signed with (`CASignatureAlgorithms`)."""
+        return apply_list(self.ca_signature_algorithms, CA_SIGNATURES.default_names, CA_SIGNATURES.names)
 
     def login_refusal(self, context: ServerContext) -> str | None:
         """Return why Allow and Deny lists keep a user out, in words for the log; None if they do not."""
@@ -204,6 +221,11 @@ class ServerConfig(Record):
         for field, row in rows.items():
             found += [f"{row.name} {text}" for text in _texts(row, getattr(self, field))]
         return found
+
+
+def _path_of_user(text: str, field: str, user: str, home: str, uid: int) -> str:
+    path = expand(text, {"h": home, "u": user, "U": str(uid)}, SERVER_TOKENS[field])
+    return path if path.startswith("/") else f"{home}/{path}"
 
 
 def _is_user(pattern: str, context: ServerContext) -> bool:

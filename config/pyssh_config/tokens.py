@@ -43,7 +43,9 @@ CLIENT_TOKENS: Final[Mapping[str, str]] = {
 SHELL_KEYWORDS: Final = frozenset({"proxy_command", "local_command", "known_hosts_command", "match exec"})
 """Whose expansion a local shell reads."""
 
-SERVER_TOKENS: Final[Mapping[str, str]] = {"authorized_keys_file": "hUu"}
+SERVER_TOKENS: Final[Mapping[str, str]] = dict.fromkeys(
+    ("authorized_keys_file", "authorized_principals_file"), "hUu"
+)
 
 
 def expand(text: str, values: Mapping[str, str], allowed: str, *, for_shell: bool = False) -> str:

@@ -18,12 +18,13 @@ from pyssh_config.forwards import (
     parse_permit,
     parse_stdio_forward,
 )
-from pyssh_config.keywords import CLIENT_KEYWORDS, SERVER_KEYWORDS
+from pyssh_config.keywords import CLIENT_KEYWORDS
 from pyssh_config.known_hosts import KnownHost, hash_name, parse_lines
 from pyssh_config.lexer import parse_lines as parse_config_lines
 from pyssh_config.lexer import split_words
 from pyssh_config.match import ClientContext, ServerContext
 from pyssh_config.server import ServerConfig
+from pyssh_config.server_keywords import SERVER_KEYWORDS
 from pyssh_config.tokens import SERVER_TOKENS, expand
 from tests.fuzz.targets import outcome, target, words
 from tests.support.pair import HOST_KEY, USER_KEY

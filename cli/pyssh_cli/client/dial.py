@@ -90,7 +90,7 @@ class Dialing:
         self._output.debug(f"Connecting to {escape(config.host_name)} [{address[0]}] port {config.port}.")
         with contextlib.ExitStack() as stack:
             sock = stack.enter_context(socket.socket(family, kind, protocol))
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, config.tcp_keep_alive)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, config.tcp_keep_alive != "no")
             # else each step of the login waits for the acknowledgement of the one before
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if config.bind_address is not None:

@@ -113,7 +113,7 @@ def _file_identities(config: ClientConfig, output: Output) -> Iterator[Identity]
             continue
         identity = _file_identity(path, output)
         yield identity
-        if config.certificate_file:
+        if config.paths("certificate_file"):
             yield from (
                 Identity(certificate, path)
                 for certificate in certificates

@@ -89,7 +89,7 @@ def test_none(files: Files) -> None:
         "IdentityFile none\nUserKnownHostsFile none\nProxyCommand none\nRemoteCommand none\nEscapeChar none\n"
         "ConnectTimeout none"
     )
-    assert config.identity_file == ()
+    assert config.paths("identity_file") == ()
     assert config.user_known_hosts_file == ()
     assert (config.proxy_command, config.remote_command, config.escape_char, config.connect_timeout) == (
         None,
@@ -323,7 +323,8 @@ FIELDS = {
     row.name.lower(): row.field
     for row in CLIENT_KEYWORDS.values()
     if row.support is Support.BUILT
-    and row.field not in ("refuse_connection", "ignore_unknown", "ciphers", "macs", "kex_algorithms")
+    and row.field
+    not in ("forward_x11_trusted", "refuse_connection", "ignore_unknown", "ciphers", "macs", "kex_algorithms")
     and not row.field.endswith("_algorithms")
 }
 TESTED = FIELDS.keys()
@@ -331,7 +332,7 @@ NEWER = {"obscurekeystroketiming", "tag"}
 SPELLED: dict[str, dict[Any, str]] = {
     "pubkeyauthentication": {"yes": "true", "no": "false"},
     "updatehostkeys": {"yes": "true", "no": "false"},
-    "tcpkeepalive": {True: "true yes", False: "false no"},  # the newest says true, older ones yes
+    "tcpkeepalive": {"yes": "true yes", "no": "false no"},  # the newest says true, older ones yes
     "requesttty": {"yes": "true", "no": "false"},
     "stricthostkeychecking": {"yes": "true", "no": "false"},
     "escapechar": {None: "none", "\x1d": "\\^]"},

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from pyssh.errors import UsageError
 from pyssh_config.errors import ConfigError
 from pyssh_config.forwards import HostPattern, ListenAddress
-from pyssh_config.keywords import SERVER_KEYWORDS, Support
+from pyssh_config.keywords import Support
 from pyssh_config.match import ServerContext
 from pyssh_config.server import ServerConfig
+from pyssh_config.server_keywords import SERVER_KEYWORDS
 from pyssh_config.special_values import MaxStartups
 from tests.support import peers
 
