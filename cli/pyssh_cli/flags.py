@@ -44,7 +44,9 @@ _SUPPORTED: Final = (
     Flag("V", help="print the version"),
     Flag("v", help="say what happens; up to three times for more"),
     Flag("W", value="host:port", help="join standard input and output to an address that the server reaches"),
-    Flag("x", help="forward no X11 (nothing does, so far)"),
+    Flag("X", help="forward X11, for programs that the X server does not trust"),
+    Flag("x", help="forward no X11"),
+    Flag("Y", help="forward X11, for programs that may do everything in your X server"),
     Flag("y", help="send messages to syslog instead of standard error"),
     Flag(name="help", help="print this"),
 )
@@ -58,8 +60,6 @@ _REFUSED: Final = (
     Flag("O", value="command"),
     Flag("Q", value="query"),
     Flag("w", value="tunnel"),
-    Flag("X"),
-    Flag("Y"),
 )
 
 NOT_SUPPORTED: Final[Mapping[str, str]] = {
@@ -71,8 +71,6 @@ NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "O": "sharing a connection is not supported yet",
     "Q": "listing algorithms is not supported yet",
     "w": "tunnel devices are not supported",
-    "X": "forwarding X11 is not supported yet",
-    "Y": "forwarding X11 is not supported yet",
 }
 """By letter, what there is to say instead of obeying."""
 

@@ -37,7 +37,6 @@ from pyssh.keys.public import PublicKey
 from pyssh.options import ClientOptions
 from pyssh.wire.message import Struct
 
-
 ChannelOpener = Callable[[ChannelOpenRequested], Awaitable[ChannelRunner | OpenRefused]]
 """Decides about a channel that the server opens: what runs in it, or why it is refused."""
 

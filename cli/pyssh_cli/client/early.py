@@ -67,7 +67,7 @@ def log_in_early(
         login.begin()
         login.run(lambda: login.engine.authenticated)
         if with_session:
-            login.open_session(plan_session(settings, output))
+            login.open_session(plan_session(settings, output, may_forward=not login.trust.changed))
     except BaseException:
         login.abandon()
         raise

@@ -128,7 +128,9 @@ class _Client:
 
     async def _run_session(self, login: Login, channel: Channel | None) -> int:
         early = self._start.early
-        plan = (early.plan if early else None) or plan_session(self._settings, self._output)
+        plan = (early.plan if early else None) or plan_session(
+            self._settings, self._output, may_forward=login.forwarding_allowed
+        )
         session = Session(login, self._settings, self._output)
         descriptors = Descriptors(None if self._config.stdin_null else 0)
         if self._background is not None:

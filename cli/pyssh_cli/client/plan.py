@@ -1,7 +1,8 @@
 """What a session asks the server for: environment, terminal, and the shell, command or subsystem."""
 
 import os
-from typing import Final
+import time
+from typing import TYPE_CHECKING, Final
 
 from pyssh.connection import requests
 from pyssh.record import Record
@@ -12,10 +13,16 @@ from pyssh_cli.output import Output
 from pyssh_cli.settings import Settings
 from pyssh_config.errors import escape
 
-__all__ = ["PTY", "SessionPlan", "plan_session"]
+if TYPE_CHECKING:
+    from pyssh.aio.x11 import X11Display
+
+__all__ = ["PTY", "X11", "SessionPlan", "plan_session"]
 
 PTY: Final = "PTY allocation"
 """What the request for a terminal is called in `SessionPlan.asked`."""
+
+X11: Final = "X11 forwarding"
+"""The same of the request to forward X11. A session goes on without."""
 
 _DEFAULT_TERM: Final = "dumb"
 
@@ -25,6 +32,7 @@ class SessionPlan(Record):
 
     silent: tuple[Struct, ...]
     asked: tuple[tuple[str, Struct], ...]
+    x11: "X11Display | None" = None
 
     @property
     def has_terminal(self) -> bool:
@@ -32,15 +40,37 @@ class SessionPlan(Record):
         return any(what == PTY for what, _ in self.asked)
 
 
-def plan_session(settings: Settings, output: Output) -> SessionPlan:
-    """Return what to ask for. Says so when there is no terminal to speak of."""
+def plan_session(settings: Settings, output: Output, *, may_forward: bool = True) -> SessionPlan:
+    """Return what to ask for. Says so when there is no terminal to speak of, or no X server.
+
+    A host that is not trusted (not `may_forward`) gets no connections back.
+    """
     variables = environment(settings.config)
     silent = tuple(requests.Env(os.fsencode(name), os.fsencode(value)) for name, value in variables.items())
     asked = [_start_request(settings, output)]
     if wants_terminal(settings, output):
         term = dict(settings.config.set_env).get("TERM") or settings.config.context.environ.get("TERM")
         asked.insert(0, (PTY, LocalTerminal().describe(term or _DEFAULT_TERM)))
-    return SessionPlan(silent, tuple(asked))
+    x11 = _x11(settings, output) if settings.config.forward_x11 and may_forward else None
+    if x11 is not None:
+        asked.insert(0, (X11, x11.request()))
+    return SessionPlan(silent, tuple(asked), x11)
+
+
+def _x11(settings: Settings, output: Output) -> "X11Display | None":
+    from pyssh.aio.x11 import X11Display  # noqa: PLC0415  # few sessions want it
+    from pyssh_cli.client.x11 import X11Problem, find_target  # noqa: PLC0415
+
+    config = settings.config
+    # untrusted connections are taken for a time only
+    ends = bool(config.forward_x11_timeout) and not config.forward_x11_trusted
+    refuse_at = time.monotonic() + (config.forward_x11_timeout or 0) if ends else None
+    try:
+        target = find_target(config, output)
+    except X11Problem as problem:
+        output.info(f"Warning: X11 is not forwarded: {problem}")
+        return None
+    return X11Display(target, refuse_at=refuse_at, on_refused=lambda why: output.info(f"X11: {escape(why)}"))
 
 
 def _start_request(settings: Settings, output: Output) -> tuple[str, Struct]:

@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyssh.aio.channel import Channel, ExitStatus
 from pyssh.aio.splice import Sink, Source
-from pyssh.connection import requests
+from pyssh.connection import kinds, requests
 from pyssh.errors import SSHError
 from pyssh.events import ChannelRequestReceived
 from pyssh_cli import exit_codes
 from pyssh_cli.client.interaction import Interaction
 from pyssh_cli.client.login import Login
-from pyssh_cli.client.plan import PTY, SessionPlan
+from pyssh_cli.client.plan import PTY, X11, SessionPlan
 from pyssh_cli.output import Output, escape
 from pyssh_cli.settings import Settings
 
@@ -64,6 +65,8 @@ class Session:
         """
         channel = self._channel = opened or await self._link.open_session_channel()
         channel.handle_requests(self._answer)
+        if plan.x11 is not None:
+            self._link.let_open(kinds.X11, partial(plan.x11.open_channel, self._link))
         if opened is None:
             for request in plan.silent:
                 channel.send_request(request)
@@ -90,6 +93,9 @@ class Session:
             if what == PTY and self._settings.terminal == "auto":
                 self._output.info(f"{what} request failed on channel 0")
                 self._stop_interaction()
+                continue
+            if what == X11:
+                self._output.info(f"{what} request failed on channel 0")
                 continue
             raise self._failed(what)
 

@@ -190,7 +190,7 @@ class Handler(SessionHandler):
 
     async def other_request(self, session: ServerSession, question: ChannelRequestReceived) -> bool:
         """Decide the rest."""
-        return self._session(session).receive_other(question.request)
+        return await self._session(session).receive_other(question.request)
 
     async def session(self, session: ServerSession) -> int | None:
         """Run the program of a session."""

@@ -18,6 +18,7 @@ from pyssh_cli.server.execute import PipeSession, start_with_pipes
 from pyssh_cli.server.login import Login, describe_peer, peer_of, place_of
 from pyssh_cli.server.process import SIGNALS, End, Program
 from pyssh_cli.server.shell import TerminalSession, start_in_terminal
+from pyssh_cli.server.x11 import X11Session
 from pyssh_config.patterns import matches_pattern
 
 __all__ = ["SFTP", "UserSession", "find_sftp_server"]
@@ -53,6 +54,7 @@ class UserSession:
         self._login = login
         self._output = output
         self._background = background
+        self._x11 = X11Session(login, output)
         self._running: TerminalSession | PipeSession | None = None
         self._early_signals: list[int] = []
         # from the first moment on: a signal may come before the program runs
@@ -103,6 +105,8 @@ class UserSession:
         )
         if login.force_command is not None and asked is not None:
             environment["SSH_ORIGINAL_COMMAND"] = asked
+        if self._x11.display:
+            environment["DISPLAY"] = self._x11.display
         return Program(shell, arguments, environment, login.account)
 
     def _asked_command(self) -> str | None:
@@ -144,6 +148,8 @@ class UserSession:
 
     async def _start(self) -> TerminalSession | PipeSession:
         session, program = self._session, self._program()
+        if self._x11.display:
+            await self._x11.add_cookie(program)
         if session.terminal is None:
             return await start_with_pipes(session.channel, program)
         if session.command is None and session.subsystem is None and self._login.force_command is None:
@@ -196,8 +202,12 @@ class UserSession:
         elif len(self._early_signals) < _EARLY_SIGNALS:
             self._early_signals.append(SIGNALS[name])
 
-    def receive_other(self, request: Struct) -> bool:
-        """Decide a request that is not about starting: the client wants no more output."""
+    async def receive_other(self, request: Struct) -> bool:
+        """Decide a request that is not about starting: X11, or the client wants no more output."""
+        if isinstance(request, requests.X11Req) and self._running is None:
+            channel = self._session.channel
+            channel.when_closed(self._x11.close)
+            return await self._x11.listen(channel.link, request)
         if isinstance(request, requests.EndOfWrite) and self._running is not None:
             self._running.stop_output()
             return True

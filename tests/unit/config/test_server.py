@@ -181,7 +181,7 @@ def test_include(tmp_path: Path) -> None:
     [
         ("Prot 1", "it is not a keyword of sshd_config"),
         ("UsePAM yes", "this keyword is known but not supported yet"),
-        ("X11Forwarding yes", "this keyword is known but not supported yet"),
+        ("PermitTunnel yes", "this keyword is known but not supported yet"),
         ("Match User x\nPort 3", "not allowed within a Match block"),
         ("Match RDomain x", "not supported yet"),
         ("MaxStartups 10:30", "begin:rate:full"),
