@@ -34,6 +34,7 @@ from pyssh.record import Record
 from pyssh_cli.output import Level, Output, escape
 from pyssh_cli.server.accounts import Account, Accounts
 from pyssh_cli.server.authorized import KeyDecision, check_signature_flags, judge_key
+from pyssh_cli.server.certificates import KeyRules
 from pyssh_cli.server.login import Login, describe_peer, peer_of, place_of
 from pyssh_cli.server.passwords import PasswordSource
 from pyssh_config.authorized_keys import KeyOptions
@@ -204,8 +205,15 @@ class Authentication:
     def _look_up(self, candidate: _Candidate, key: PublicKey) -> KeyDecision:
         account = candidate.account
         paths = candidate.config.authorized_keys_paths(user=account.name, home=account.home, uid=account.uid)
-        peer = peer_of(self._link)[0]
-        return judge_key(key, candidate.user, account, paths, strict=candidate.config.strict_modes, peer=peer)
+        return judge_key(
+            key,
+            candidate.user,
+            account,
+            paths,
+            strict=candidate.config.strict_modes,
+            peer=peer_of(self._link)[0],
+            rules=_key_rules(candidate.config, account),
+        )
 
     async def _check_password(self, candidate: _Candidate, password: str) -> bool:
         assert self._policy.passwords is not None  # else the methods would not be offered
@@ -251,6 +259,15 @@ class Authentication:
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+def _key_rules(config: ServerConfig, account: Account) -> KeyRules:
+    return KeyRules(
+        config.trusted_user_ca_keys,
+        config.authorized_principals_path(user=account.name, home=account.home, uid=account.uid),
+        config.ca_algorithms(),
+        config.revoked_keys,
+    )
 
 
 def _plain_name(method: str) -> str:

@@ -100,6 +100,7 @@ def test_lines_are_a_configuration_with_the_same_values(tmp_path: Path) -> None:
     config = load(tmp_path, FULL)
     again = load(tmp_path, "\n".join(config.lines()))
     lists = ("ciphers", "macs", "kex_algorithms", "host_key_algorithms", "pubkey_accepted_algorithms")
+    lists += ("ca_signature_algorithms",)
     assert again.replace(**dict.fromkeys(lists)) == config
 
 
@@ -111,8 +112,9 @@ def test_lines_are_those_of_sshd(tmp_path: Path) -> None:
     done = subprocess.run([program, "-G", "-f", str(path)], capture_output=True, text=True, check=True)
     theirs = {line.lower() for line in done.stdout.splitlines()}
     lists = ("Ciphers", "MACs", "KexAlgorithms", "HostKeyAlgorithms", "PubkeyAcceptedAlgorithms")
-    # TCPKeepAlive is "true" there, and "delayed" is "yes"; ListenAddress has the ports in it
-    spelled = (*lists, "Compression", "ListenAddress", "TCPKeepAlive")
+    # RevokedKeys is left out there if there are none, TCPKeepAlive is "true", and "delayed" is "yes";
+    # ListenAddress has the ports in it
+    spelled = (*lists, "CASignatureAlgorithms", "RevokedKeys", "Compression", "ListenAddress", "TCPKeepAlive")
     tested = [line for line in ours if line.partition(" ")[0] not in spelled]
     assert len(tested) > 40
     assert [line for line in tested if line.lower() not in theirs] == []
