@@ -35,6 +35,7 @@ _SUPPORTED: Final = (
     Flag("o", value="Keyword=value", help="an option as in ssh_config"),
     Flag("P", value="tag", help="a tag for Match tagged in the configuration"),
     Flag("p", value="port", help="port of the server"),
+    Flag("Q", value="query", help="list what is known of cipher, mac, kex, key, sig and so on (-Q help)"),
     Flag("q", help="print no messages"),
     Flag("R", value="forward", help="as -L, from the server to here; a lone [bind:]port is SOCKS"),
     Flag("S", value="path", help="path of a control socket; only none is supported"),
@@ -58,7 +59,6 @@ _REFUSED: Final = (
     Flag("K"),
     Flag("M"),
     Flag("O", value="command"),
-    Flag("Q", value="query"),
     Flag("w", value="tunnel"),
 )
 
@@ -69,7 +69,6 @@ NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "K": "GSSAPI is not supported",
     "M": "sharing a connection is not supported yet",
     "O": "sharing a connection is not supported yet",
-    "Q": "listing algorithms is not supported yet",
     "w": "tunnel devices are not supported",
 }
 """By letter, what there is to say instead of obeying."""

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
             return _version(output)
     except BadUsageError as error:
         return _refuse(str(error), output)
+    if "Q" in given:
+        return _print_answers([value for key, value in command.flags if key == "Q"], output)
     for key in NOT_SUPPORTED:
         if key in given:
             output.error(f"-{key}: {NOT_SUPPORTED[key]}")
@@ -78,6 +80,17 @@ def _print_effective(settings: "Settings", output: Output) -> int:
     from pyssh_cli.client.effective import effective_lines  # noqa: PLC0415  # not on the way of a login
 
     output.result("\n".join(effective_lines(settings.config)))
+    return exit_codes.OK
+
+
+def _print_answers(queries: Sequence[str], output: Output) -> int:
+    from pyssh_cli.client.queries import UnknownQueryError, answer  # noqa: PLC0415  # needs all algorithms
+
+    try:
+        output.result("\n".join(answer(queries[0])))
+    except UnknownQueryError as error:
+        output.error(str(error))
+        return exit_codes.SSH_FAILED
     return exit_codes.OK
 
 
