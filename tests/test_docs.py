@@ -23,6 +23,7 @@ import pyssh_config
 from pyssh.algorithms.ciphers import CIPHERS
 from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
+from pyssh_cli.agent import request as agent
 from pyssh_cli.commands import COMMANDS, forward, serve
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
@@ -34,6 +35,7 @@ from tests.support.processes import RunningProcess, free_port
 ROOT: Final = Path(__file__).resolve().parents[1]
 README: Final = (ROOT / "README.md").read_text()
 PAGES: Final = {
+    "agent": ("pyssh-agent.1", agent.FLAGS),
     "connect": ("pyssh.1", SSH_FLAGS),
     "forward": ("pyssh-forward.1", forward.FLAGS),
     "keygen": ("pyssh-keygen.1", keygen.FLAGS),

@@ -27,32 +27,35 @@ def decode_length(header: bytes | bytearray) -> int:
 
 
 class FrameReader:
-    """Cuts a stream into messages. Holds at most one unfinished message, wherever the stream was cut."""
+    """Cuts a stream into messages, wherever it was cut on its way. Holds what was not taken yet."""
 
     __slots__ = ("_buffer",)
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def receive(self, data: bytes) -> list[bytes]:
-        """Take bytes of any size; return the payloads of the messages that they complete.
+    def receive(self, data: bytes) -> None:
+        """Take bytes of any size."""
+        self._buffer += data
+
+    def take(self) -> bytes | None:
+        """Return the payload of the next message that is there in full, or None.
 
         `DecodeError` for a length out of bounds, as soon as it is seen; the stream is of no use after it.
         """
         buffer = self._buffer
-        buffer += data
-        payloads = []
-        while len(buffer) >= LENGTH_SIZE:
-            end = LENGTH_SIZE + decode_length(buffer)
-            if len(buffer) < end:
-                break
-            payloads.append(bytes(buffer[LENGTH_SIZE:end]))
-            # requests hold keys and passphrases: what was handed on is not kept in here as well
-            buffer[:end] = bytes(end)
-            del buffer[:end]
-        return payloads
+        if len(buffer) < LENGTH_SIZE:
+            return None
+        end = LENGTH_SIZE + decode_length(buffer)
+        if len(buffer) < end:
+            return None
+        payload = bytes(buffer[LENGTH_SIZE:end])
+        # requests hold keys and passphrases: what was handed on is not kept in here as well
+        buffer[:end] = bytes(end)
+        del buffer[:end]
+        return payload
 
     @property
-    def unfinished(self) -> int:
-        """Bytes of a message that has not come in full."""
+    def buffered(self) -> int:
+        """Bytes that were not taken yet."""
         return len(self._buffer)

@@ -16,6 +16,7 @@ DEFAULT: Final = "connect"
 """What `pyssh` does when its first argument names no subcommand."""
 
 COMMANDS: Final = {
+    "agent": Command("pyssh_cli.commands.agent", "hold keys, in the place of ssh-agent"),
     "connect": Command("pyssh_cli.commands.connect", "log in to a host, or run a command on it"),
     "forward": Command("pyssh_cli.commands.forward", "keep port forwardings up, with a live view"),
     "keygen": Command("pyssh_cli.commands.keygen", "make, convert and show keys; edit known_hosts"),

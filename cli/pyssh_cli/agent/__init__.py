@@ -1,0 +1,1 @@
+"""`pyssh agent`: an authentication agent in the place of ssh-agent."""
