@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pyssh.errors import KeyFormatError
+from pyssh.keys.lines import end_of_options
 from pyssh.keys.public import PublicKey, decode_public_key
 from pyssh.record import Record
 
@@ -96,7 +97,9 @@ def parse_authorized_key(text: str, path: str, line: int) -> AuthorizedKey:
     options = KeyOptions()
     rest = text
     if not _KEY_TYPE.match(text):
-        end = _end_of_options(text)
+        end, closed = end_of_options(text)
+        if not closed:
+            raise ConfigError('a quote " is never closed')
         options, rest = parse_options(text[:end]), text[end:].lstrip(" \t")
     key_type, _, after = rest.partition(" ")
     encoded, _, comment = after.strip().partition(" ")
@@ -109,20 +112,6 @@ def parse_authorized_key(text: str, path: str, line: int) -> AuthorizedKey:
     if key.key_type != key_type:
         raise ConfigError(f"the line says {escape(key_type)}, its key says {key.key_type}")
     return AuthorizedKey(key, options, comment.strip(), path, line)
-
-
-def _end_of_options(text: str) -> int:
-    quoted = False
-    at = 0
-    while at < len(text) and (quoted or text[at] not in " \t"):
-        if text.startswith('\\"', at):
-            at += 1
-        elif text[at] == '"':
-            quoted = not quoted
-        at += 1
-    if quoted:
-        raise ConfigError('a quote " is never closed')
-    return min(at, len(text))
 
 
 def parse_options(text: str) -> KeyOptions:

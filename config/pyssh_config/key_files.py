@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyssh.errors import KeyFormatError
+from pyssh.keys.formats import load_private_key
 from pyssh.keys.openssh import DEFAULT_ROUNDS, encode_private_key, public_of_private
-from pyssh.keys.pem import load_private_key
 from pyssh.keys.public import PublicKey, format_public_line, parse_public_line
 
 from .errors import ConfigError, escape

@@ -1,17 +1,15 @@
 """Public keys in the SSH2 format of RFC 4716, in which commercial SSH and its relatives keep them."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from typing import Final
 
 from pyssh.errors import KeyFormatError
 from pyssh.keys.public import MAX_PUBLIC_KEY_SIZE, PublicKey, decode_public_key
 
-__all__ = ["decode_rfc4716", "encode_rfc4716"]
+__all__ = ["BEGIN", "decode_rfc4716", "encode_rfc4716", "take_armour"]
 
-_BEGIN: Final = "---- BEGIN SSH2 PUBLIC KEY ----"
+BEGIN: Final = "---- BEGIN SSH2 PUBLIC KEY ----"
 _END: Final = "---- END SSH2 PUBLIC KEY ----"
-_BEGIN_PRIVATE: Final = "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"
 _LINE_SIZE: Final = 70
 """ssh-keygen's; section 3.2 allows 72."""
 _MAX_SIZE: Final = 2 * MAX_PUBLIC_KEY_SIZE
@@ -23,46 +21,49 @@ def encode_rfc4716(key: PublicKey, comment: str) -> str:
         raise KeyFormatError("the comment cannot stand in an RFC 4716 file")
     encoded = b64encode(key.blob).decode("ascii")
     lines = [encoded[at : at + _LINE_SIZE] for at in range(0, len(encoded), _LINE_SIZE)]
-    return "\n".join([_BEGIN, f'Comment: "{comment}"', *lines, _END, ""])
+    return "\n".join([BEGIN, f'Comment: "{comment}"', *lines, _END, ""])
 
 
 def decode_rfc4716(text: str) -> tuple[PublicKey, str]:
     """Return the key and its comment, which may be empty. Raises `KeyFormatError`."""
     if len(text) > _MAX_SIZE:
         raise KeyFormatError(f"an RFC 4716 file of more than {_MAX_SIZE} characters")
+    encoded, comment = take_armour(text, BEGIN, _END)
+    return _decode_base64(encoded), comment
+
+
+def take_armour(text: str, begin: str, end: str) -> tuple[str, str]:
+    """Return what stands between two lines: the base64 in one, and the header `Comment` without quotes.
+
+    Whatever precedes `begin` and follows `end` is not looked at. Raises `KeyFormatError`.
+    """
     lines = iter(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
-    _skip_to_begin(lines)
+    if not any(line.strip() == begin for line in lines):
+        raise KeyFormatError(f"not an SSH2 key file (RFC 4716): no line {begin}")
     comment = ""
     encoded: list[str] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if line.strip() == _END:
-            return _decode_base64("".join(encoded)), comment
+        if line.strip() == end:
+            return "".join(encoded), comment
         if not colon:
             encoded.append(line.strip())
             continue
         # a header goes on in the next line after a backslash (section 3.3)
-        while value.endswith("\\"):
-            value = value[:-1] + next(lines, "")
+        parts = [value]
+        while parts[-1].endswith("\\"):
+            parts[-1] = parts[-1][:-1]
+            parts.append(next(lines, ""))
         if name.strip().lower() == "comment":
-            comment = _without_quotes(value.strip())
-    raise KeyFormatError(f"the RFC 4716 file is cut short: no line {_END}")
-
-
-def _skip_to_begin(lines: Iterator[str]) -> None:
-    for line in lines:
-        if line.strip() == _BEGIN_PRIVATE:
-            raise KeyFormatError("a private key in the format of ssh.com, which is not supported")
-        if line.strip() == _BEGIN:
-            return
-    raise KeyFormatError(f"not an RFC 4716 file: no line {_BEGIN}")
+            comment = _without_quotes("".join(parts).strip())
+    raise KeyFormatError(f"the SSH2 key file is cut short: no line {end}")
 
 
 def _decode_base64(encoded: str) -> PublicKey:
     try:
         blob = b64decode(encoded.encode("ascii"), validate=True)
     except ValueError:
-        raise KeyFormatError("the key in the RFC 4716 file is not base64") from None
+        raise KeyFormatError("the key in the SSH2 key file is not base64") from None
     return decode_public_key(blob)
 
 

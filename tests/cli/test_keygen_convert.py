@@ -43,7 +43,7 @@ def test_encrypted_keys_need_no_passphrase(keygen: Keygen) -> None:
     [
         ("-e -f absent", "absent: No such file or directory"),
         ("-i -f absent", "absent: No such file or directory"),
-        ("-i -f rsa.pub", "rsa.pub: not an RFC 4716 file"),
+        ("-i -f rsa.pub", "rsa.pub: not an SSH2 key file (RFC 4716)"),
         ("-i -m PKCS8 -f rsa.pub", "rsa.pub: not a public key in PEM"),
         ("-e -m PEM -f mldsa44-ed25519", "no form outside of SSH"),
         ("-r host -f absent", "absent: No such file or directory"),

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from pyssh.errors import KeyFormatError, UsageError
 from pyssh.keys.certificate import Certificate
+from pyssh.keys.formats import load_private_key
 from pyssh.keys.openssh import encode_private_key, public_of_private
-from pyssh.keys.pem import load_private_key
 from pyssh.keys.private import PrivateKey, generate_private_key
 from pyssh.keys.public import PublicKey, decode_public_key, format_public_line, parse_public_line
 from tests.fuzz.targets import outcome, target

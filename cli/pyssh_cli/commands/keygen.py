@@ -24,6 +24,8 @@ _OPERATIONS: Final = (
     ("remove_host", "hosts", "run"),
     ("hash_hosts", "hosts", "run"),
     ("find_host", "hosts", "run"),
+    ("import_file", "transfer", "import_"),
+    ("export_format", "transfer", "export"),
     ("pkcs11", "unsupported", "pkcs11"),
     ("fetch_resident", "unsupported", "fetch_resident"),
     ("print_fingerprint", "show", "run"),

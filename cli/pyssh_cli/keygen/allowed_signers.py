@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from pyssh.errors import KeyFormatError, SSHError
 from pyssh.keys.certificate import Certificate
+from pyssh.keys.lines import end_of_options, parse_key
 from pyssh.keys.names import is_certificate
 from pyssh.keys.public import PublicKey
 from pyssh.record import Record
@@ -13,7 +14,6 @@ from pyssh_config.authorized_keys import parse_timestamp
 from pyssh_config.errors import ConfigError
 from pyssh_config.patterns import matches_list
 
-from .loading import parse_key
 from .validity import format_moment
 
 __all__ = ["AllowedSigner", "Claim", "check_signer", "find_principals", "match_principals"]
@@ -78,7 +78,7 @@ def _parse(place: str, principals: str, rest: str) -> AllowedSigner:
     try:
         key, _ = parse_key(rest)
     except KeyFormatError:
-        end = _end_of_options(rest)
+        end, _ = end_of_options(rest)
         try:
             key, _ = parse_key(rest[end:].lstrip(" \t"))
         except KeyFormatError:
@@ -96,16 +96,6 @@ def _parse(place: str, principals: str, rest: str) -> AllowedSigner:
         options.get("valid-after"),
         options.get("valid-before"),
     )
-
-
-def _end_of_options(text: str) -> int:
-    quoted = False
-    for at, character in enumerate(text):
-        if character == '"' and text[at - 1 : at] != "\\":
-            quoted = not quoted
-        elif character in " \t" and not quoted:
-            return at
-    return len(text)
 
 
 def _options(text: str) -> dict[str, Any]:

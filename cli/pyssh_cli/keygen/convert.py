@@ -16,6 +16,7 @@ from .request import Request
 __all__ = ["export", "import_"]
 
 _QUESTION = "Enter file in which the key is"
+_SSHCOM_BEGIN = b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY"
 _COMMENT_SIZE = 60
 """RFC 4716 has 72 characters in a line, some of which go to the header's name."""
 
@@ -45,7 +46,7 @@ def _exported(request: Request, key: PublicKey) -> bytes:
 
 
 def import_(request: Request) -> int:
-    """Print a key from another format as the line of a `.pub` file."""
+    """Print a key from another format as the line of a `.pub` file, a private one of ssh.com as PEM."""
     path = request.path or ask_path(_QUESTION, request.key_type)
     try:
         os.stat(path)  # noqa: PTH116  as in prompts.home
@@ -53,11 +54,21 @@ def import_(request: Request) -> int:
     except OSError as error:
         raise KeygenError(f"{shown(path)}: {reason(error)}") from None
     try:
-        key = _imported(request, data)
+        if request.key_format in (None, "rfc4716") and data.lstrip().startswith(_SSHCOM_BEGIN):
+            say_raw(_private_in_pem(data))
+        else:
+            say(format_public_line(_imported(request, data), ""))
     except KeyFormatError as error:
         raise KeygenError(f"{shown(path)}: {shown(str(error))}") from None
-    say(format_public_line(key, ""))
     return 0
+
+
+def _private_in_pem(data: bytes) -> bytes:
+    """Return a private key of commercial SSH as ssh-keygen prints it."""
+    from pyssh.keys.sshcom import decode_private_key  # noqa: PLC0415  # rarely met
+    from pyssh.keys.traditional import encode_private_key  # noqa: PLC0415
+
+    return encode_private_key(decode_private_key(data)[0], "pem", None)
 
 
 def _imported(request: Request, data: bytes) -> PublicKey:

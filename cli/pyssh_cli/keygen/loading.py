@@ -2,10 +2,10 @@
 
 import os
 
-from pyssh.errors import KeyFormatError, PassphraseError, SSHError
-from pyssh.keys.modules import KEY_MODULES
+from pyssh.errors import PassphraseError, SSHError
+from pyssh.keys.lines import parse_key
 from pyssh.keys.private import PrivateKey
-from pyssh.keys.public import PublicKey, parse_public_line
+from pyssh.keys.public import PublicKey
 
 from .prompts import read_passphrase
 from .report import KeygenError, shown
@@ -50,15 +50,6 @@ def read_bytes(path: str, limit: int = MAX_FILE_BYTES) -> bytes:
 def read_text(path: str, limit: int = MAX_FILE_BYTES) -> str:
     """Read a whole file as text; bytes that are not UTF-8 survive as surrogates."""
     return read_bytes(path, limit).decode("utf-8", "surrogateescape")
-
-
-def parse_key(text: str) -> tuple[PublicKey, str]:
-    """Parse a key at the beginning of `text`: type, blob, and what follows, which is returned too."""
-    words = text.split(None, 2)
-    if len(words) < 2 or words[0] not in KEY_MODULES:
-        raise KeyFormatError("not a public key")
-    key, _ = parse_public_line(f"{words[0]} {words[1]}")
-    return key, words[2].strip("\r\n") if len(words) > 2 else ""
 
 
 def find_key(text: str) -> tuple[PublicKey, str] | None:
@@ -120,7 +111,7 @@ def try_load_private(path: str, passphrase: bytes | None, *, handles: bool = Fal
     Raises OSError, and `SSHError` for a file with wrong content, or a mode that lets others read it.
     With `handles` the key may be one that only a security key signs with.
     """
-    from pyssh.keys.pem import load_private_key  # noqa: PLC0415  # fingerprints do without
+    from pyssh.keys.formats import load_private_key  # noqa: PLC0415  # fingerprints do without
     from pyssh_config.permissions import check_private  # noqa: PLC0415
 
     data = read_bytes(path)

@@ -60,6 +60,14 @@ FLAGS: Final = (
     Flag("w", "", "PROVIDER", "library for security keys: not supported"),
     Flag("M", "", "OPERATION", "make groups for key exchange: not supported"),
     Flag("o", "", "", "accepted and ignored, as ssh-keygen does"),
+    Flag("", "import", "FILE", "write a key from any format, found out by itself, as OpenSSH key to -f"),
+    Flag(
+        "",
+        "export",
+        "FORMAT",
+        "write the key -f as openssh, pem, pkcs8, ppk, ppk2, jwk, public, rfc4716, ...",
+    ),
+    Flag("", "output", "FILE", "with --export: where to, instead of standard output"),
     Flag("", "help", "", "print this help"),
 )
 
@@ -110,6 +118,9 @@ class Request(Record):
     fetch_resident: bool = False
     provider: str | None = None
     moduli: str | None = None
+    import_file: str | None = None
+    export_format: str | None = None
+    output: str | None = None
     words: tuple[str, ...] = ()
 
     redacted_fields: ClassVar[frozenset[str]] = frozenset({"new_passphrase", "passphrase"})
@@ -153,6 +164,9 @@ _TEXTS: Final = {
     "w": "provider",
     "M": "moduli",
     "r": "host",
+    "import": "import_file",
+    "export": "export_format",
+    "output": "output",
 }
 
 

@@ -16,7 +16,7 @@ from .request import Request
 if TYPE_CHECKING:
     from pyssh.keys.private import PrivateKey
 
-__all__ = ["check_encryption", "checked_comment", "encode", "save_private", "save_public"]
+__all__ = ["check_encryption", "checked_comment", "encode", "save_file", "save_private", "save_public"]
 
 _COMMENT_BYTES = 1023
 """As much as ssh-keygen keeps."""
@@ -56,7 +56,7 @@ def encode(request: Request, key: "PrivateKey", comment: str, passphrase: bytes)
 
 def save_private(path: str, data: bytes) -> None:
     """Write a private key file; whoever may be asked was asked already, so one that exists is replaced."""
-    _save(path, data, PRIVATE_MODE)
+    save_file(path, data, PRIVATE_MODE)
 
 
 def save_public(path: str, key: PublicKey, comment: str) -> str:
@@ -69,10 +69,11 @@ def save_public(path: str, key: PublicKey, comment: str) -> str:
 def save_line(path: str, key: PublicKey, comment: str) -> None:
     """Write a public key or certificate file."""
     line = format_public_line(key, comment).encode("utf-8", "surrogateescape")
-    _save(path, line + b"\n", PUBLIC_MODE)
+    save_file(path, line + b"\n", PUBLIC_MODE)
 
 
-def _save(path: str, data: bytes, mode: int) -> None:
+def save_file(path: str, data: bytes, mode: int) -> None:
+    """Write a file with a mode; whoever may be asked was asked already, so one that exists is replaced."""
     # through a link to the file behind it, as ssh-keygen does
     target = os.path.realpath(path)
     try:

@@ -1,13 +1,13 @@
 """`-l`, `-B`: fingerprints of key files, authorized_keys and known_hosts; `-y`: the public half."""
 
 import os
-from collections.abc import Iterator
 
 from pyssh.errors import SSHError
+from pyssh.keys.lines import find_keys
 from pyssh.keys.names import short_name
 from pyssh.keys.public import PublicKey, format_public_line
 
-from .loading import load_identity, load_public, parse_key, read_text, try_load_private
+from .loading import load_identity, load_public, read_text, try_load_private
 from .prompts import ask_path
 from .report import KeygenError, reason, say, shown
 from .request import Request
@@ -31,12 +31,24 @@ def run(request: Request) -> int:
         show_fingerprint(request, key, comment)
         return 0
     found = False
-    for key, comment in _keys(text):
+    for key, comment in find_keys(text):
         found = True
         show_fingerprint(request, key, comment)
-    if not found:
+    if not found and (foreign := _foreign(text)):
+        show_fingerprint(request, foreign, "")
+    elif not found:
         raise KeygenError(f"{shown('(stdin)' if path == _STDIN else path)} is not a public key file.")
     return 0
+
+
+def _foreign(text: str) -> PublicKey | None:
+    """Return the key of a file in the format of another program, as far as it is in clear."""
+    from pyssh.keys.formats import load_public as load_foreign  # noqa: PLC0415  # rarely met
+
+    try:
+        return load_foreign(text.encode("utf-8", "surrogateescape"))
+    except SSHError:
+        return None
 
 
 def _private(path: str) -> tuple[PublicKey, str]:
@@ -51,40 +63,6 @@ def _private(path: str) -> tuple[PublicKey, str]:
             raise KeygenError(f"{shown(path)} is not a key file.") from None
         return public
     return public[0] if public else private.key, comment
-
-
-def _keys(text: str) -> Iterator[tuple[PublicKey, str]]:
-    """Find a key in each line: bare, behind options or host names, or behind a number."""
-    comment = ""
-    for line in text.split("\n"):
-        stripped = line.lstrip(" \t")
-        if not stripped or stripped.startswith("#"):
-            continue
-        try:
-            key, rest = parse_key(stripped)
-        except SSHError:
-            # what ssh-keygen takes for the comment when the line has none at its end
-            comment, behind = _skip_word(stripped)
-            try:
-                key, rest = parse_key(behind)
-            except SSHError:
-                continue
-        if rest and not rest.startswith("#"):
-            comment = rest
-        yield key, comment
-
-
-def _skip_word(text: str) -> tuple[str, str]:
-    """Split at the first blank outside of quotes, as the options of authorized_keys need it."""
-    quoted = False
-    at = 0
-    while at < len(text) and (quoted or text[at] not in " \t"):
-        if text.startswith('\\"', at):
-            at += 1
-        elif text[at] == '"':
-            quoted = not quoted
-        at += 1
-    return text[:at], text[at:]
 
 
 def fingerprint_words(request: Request, key: PublicKey) -> str:

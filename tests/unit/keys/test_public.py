@@ -226,13 +226,24 @@ def test_only_what_is_needed_is_imported() -> None:
     """Start-up time: an ed25519 connection pays for no other key type."""
     program = (
         "import sys; from pyssh.keys.public import decode_public_key; import pyssh.keys.signing;"
-        "import pyssh.keys.pem; decode_public_key(b'\\0\\0\\0\\x0bssh-ed25519\\0\\0\\0 ' + bytes(32));"
+        "import pyssh.keys.formats; decode_public_key(b'\\0\\0\\0\\x0bssh-ed25519\\0\\0\\0 ' + bytes(32));"
         "print(*sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     loaded = set(ran.stdout.split())
     assert "pyssh.keys.ed25519" in loaded
-    for costly in ("rsa", "ecdsa", "mldsa", "certificate", "security_key", "encryption", "traditional"):
+    for costly in (
+        "rsa",
+        "ecdsa",
+        "mldsa",
+        "certificate",
+        "security_key",
+        "encryption",
+        "traditional",
+        "ppk",
+        "jwk",
+        "spki",
+    ):
         assert f"pyssh.keys.{costly}" not in loaded
     for costly in (
         "random",

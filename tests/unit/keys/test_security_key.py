@@ -4,9 +4,9 @@ import pytest
 
 from pyssh.errors import KeyFormatError
 from pyssh.keys.ecdsa import EcdsaPrivate
+from pyssh.keys.formats import load_private_key
 from pyssh.keys.modules import key_module
 from pyssh.keys.openssh import encode_private_key
-from pyssh.keys.pem import load_private_key
 from pyssh.keys.public import decode_public_key
 from pyssh.keys.security_key import SignatureFlags, decode_flags
 from tests.unit.keys.building import DATA, strings

@@ -9,8 +9,8 @@ import pytest
 
 from pyssh.keys.certificate import Certificate
 from pyssh.keys.encryption import CIPHERS
+from pyssh.keys.formats import load_private_key
 from pyssh.keys.openssh import encode_private_key, public_of_private
-from pyssh.keys.pem import load_private_key
 from pyssh.keys.private import generate_private_key
 from pyssh.keys.public import PublicKey, decode_public_key, format_public_line, parse_public_line
 from pyssh.keys.signing import SIGNATURE_ALGORITHMS

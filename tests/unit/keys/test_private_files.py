@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pyssh.errors import KeyFormatError, PassphraseError
 from pyssh.keys.ecdsa import EcdsaPrivate
 from pyssh.keys.ed25519 import Ed25519Private
+from pyssh.keys.formats import load_private_key
 from pyssh.keys.openssh import MAX_FILE_SIZE, encode_private_key
-from pyssh.keys.pem import load_private_key
 from pyssh.keys.private import PrivateKey
 from pyssh.keys.public import format_public_line
 from pyssh.keys.rsa import RsaPrivate
