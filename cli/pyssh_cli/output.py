@@ -70,14 +70,26 @@ class Output:
         self.program = program
         self.level = level
         self.sink = sink or stream_sink()
+        self.always: tuple[str, ...] = ()
+        """Lists of patterns of places in the program, as in LogVerbose, that log whatever the level."""
 
     def is_shown(self, level: Level) -> bool:
         """Whether a line of this level would appear; saves making costly ones."""
-        return level <= self.level
+        return level <= self.level or bool(self.always)
+
+    def _is_always_shown(self) -> bool:
+        from pyssh_config.patterns import matches_list  # noqa: PLC0415  # for finding faults only
+
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+            frame = frame.f_back
+        name = frame.f_code.co_filename.rpartition("/")[2]
+        place = f"{name}:{frame.f_code.co_name}():{frame.f_lineno}"
+        return any(matches_list(place, patterns) for patterns in self.always)
 
     def log(self, level: Level, text: str) -> None:
         """Log one line, or several."""
-        if level <= self.level:
+        if level <= self.level or (self.always and self._is_always_shown()):
             for line in text.split("\n"):
                 self.sink(level, line)
 
@@ -88,6 +100,11 @@ class Output:
     def info(self, text: str) -> None:
         """Say what everybody wants to know."""
         self.log(Level.INFO, text)
+
+    def banner(self, text: str) -> None:
+        """Show what the server says before the login, on standard error wherever the log goes."""
+        if self.level >= Level.INFO:
+            stream_sink(end="")(Level.INFO, text)
 
     def verbose(self, text: str) -> None:
         """Say what `-v` asks for."""
@@ -124,11 +141,13 @@ def stream_sink(stream: TextIO | None = None, end: str = "\n") -> Sink:
     return write
 
 
-def file_sink(path: str) -> Sink:
-    """Make a sink that appends to a file, with the time before each line. Raises OSError."""
+def file_sink(path: str, *, with_time: bool = False) -> Sink:
+    """Make a sink that appends to a file, with the time before each line or as it is. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _LOG_FILE_MODE)
     file = io.TextIOWrapper(io.FileIO(descriptor, "w"), errors="backslashreplace", write_through=True)
     write = stream_sink(file)
+    if not with_time:
+        return write
 
     def write_with_time(level: Level, line: str) -> None:
         write(level, f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}")
@@ -136,8 +155,8 @@ def file_sink(path: str) -> Sink:
     return write_with_time
 
 
-def syslog_sink(program: str) -> Sink:
-    """Make a sink that sends lines to syslog, in the facility for authentication."""
+def syslog_sink(program: str, facility: str = "AUTH") -> Sink:
+    """Make a sink that sends lines to syslog, in a facility of SyslogFacility."""
     import syslog  # noqa: PLC0415  # few commands need it
 
     priorities = {
@@ -146,7 +165,7 @@ def syslog_sink(program: str) -> Sink:
         Level.INFO: syslog.LOG_INFO,
         Level.VERBOSE: syslog.LOG_INFO,
     }
-    syslog.openlog(program, syslog.LOG_PID, syslog.LOG_AUTH)
+    syslog.openlog(program, syslog.LOG_PID, getattr(syslog, f"LOG_{facility}", syslog.LOG_AUTH))
 
     def write(level: Level, line: str) -> None:
         syslog.syslog(priorities.get(level, syslog.LOG_DEBUG), line)

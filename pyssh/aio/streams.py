@@ -7,6 +7,7 @@ A socket, the standard input and output of a process that was started with them,
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -118,23 +119,31 @@ def _address(ask: Callable[[], object]) -> Address | None:
 async def open_proxy_command(command: str) -> Stream:
     """Start a command whose standard input and output lead to the server; its stderr is ours.
 
-    The shell runs it, as ssh does. It is terminated when the stream is closed.
+    The shell runs it, as ssh does, and as with ssh it gets pipes: a server started this way asks a socket
+    for its peer. It is terminated when the stream is closed.
     """
-    ours, theirs = socket.socketpair()
+    read_fd, its_stdout = os.pipe()
+    its_stdin, write_fd = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", f"exec {command}", stdin=theirs.fileno(), stdout=theirs.fileno()
+            "/bin/sh", "-c", f"exec {command}", stdin=its_stdin, stdout=its_stdout
         )
     except BaseException:
-        ours.close()
+        os.close(read_fd)
+        os.close(write_fd)
         raise
     finally:
-        theirs.close()
-    ours.setblocking(False)
+        os.close(its_stdin)
+        os.close(its_stdout)
+    os.set_blocking(read_fd, False)
+    os.set_blocking(write_fd, False)
 
     def close() -> None:
-        ours.close()
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        os.close(read_fd)
+        os.close(write_fd)
+        # not terminate(): it would collect the exit status that the loop waits for, and complains about
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
 
-    return Stream(ours.fileno(), ours.fileno(), close, ours)
+    return Stream(read_fd, write_fd, close)

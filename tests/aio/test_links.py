@@ -271,6 +271,14 @@ async def test_through_another_server_and_a_command() -> None:
     await until(lambda: not first.links and not second.links)
 
 
+async def test_a_command_gets_pipes_because_servers_ask_sockets_for_their_peers() -> None:
+    async with running_server() as server:
+        command = f"test -p /dev/fd/0 -a -p /dev/fd/1 || exit; exec 3<>/dev/tcp/127.0.0.1/{server.port}"
+        command = f'bash -c "{command}; cat <&3 & exec cat >&3"'
+        async with linked(server, proxy_command=command) as link:
+            assert (await link.run("true")).exit_status == 0
+
+
 async def test_over_a_socket_pair() -> None:
     ours, theirs = socket.socketpair()
     served = serve_stream(Handler(), theirs, signers=[HOST_KEY])

@@ -7,7 +7,8 @@ from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh.algorithms.preferences import SIGNATURES, Algorithms
 from pyssh.options import ClientOptions
-from pyssh_cli.output import Level, Output
+from pyssh_cli.client.story import message_observer
+from pyssh_cli.output import Output
 from pyssh_config.algorithm_lists import apply_list
 from pyssh_config.client import ClientConfig
 
@@ -42,5 +43,5 @@ def client_options(config: ClientConfig, offered: Algorithms, output: Output) ->
         rekey_seconds=float(config.rekey_limit.seconds),
         keepalive_seconds=float(config.server_alive_interval),
         keepalive_count=config.server_alive_count_max,
-        observer=output.trace if output.is_shown(Level.DEBUG3) else None,
+        observer=message_observer(output),
     )

@@ -6,6 +6,7 @@ from pyssh.errors import (
     ConnectionLost,
     Disconnected,
     HostKeyError,
+    IntegrityError,
     NegotiationError,
     ProtocolError,
     SSHError,
@@ -62,6 +63,9 @@ def _describe_protocol(error: ProtocolError) -> str:
         case NegotiationError():
             flag = _FLAGS.get(error.kind, "an option")
             return f"{_escaped(error)}; if you must, allow one of theirs with {flag}"
+        case IntegrityError():
+            # ssh's words, which programs look for
+            return f"message authentication code incorrect: {_escaped(error)}"
     return f"the server broke the protocol: {_escaped(error)}"
 
 

@@ -1,6 +1,6 @@
 """What `-v` tells of a connection: the engine's events in the words that people know from ssh."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pyssh.events import (
     AgreedAlgorithms,
@@ -15,11 +15,14 @@ from pyssh.events import (
     PublicKeyCredential,
     VersionReceived,
 )
+from pyssh.messages.kex import KexDhGexGroup, KexDhGexInit, KexDhGexRequest
+from pyssh.messages.transport import NewKeys
+from pyssh.wire.message import Message
 from pyssh_cli.output import Level, Output, escape_lines
 from pyssh_config.client import ClientConfig
 from pyssh_config.errors import escape
 
-__all__ = ["Story"]
+__all__ = ["Story", "message_observer"]
 
 
 class Story:
@@ -34,7 +37,7 @@ class Story:
         output = self._output
         match event:
             case BannerReceived(message):
-                output.info(escape_lines(message.removesuffix("\n")))
+                output.banner(escape_lines(message))
             case DebugReceived(_, message):
                 # ssh shows them only when asked, whatever the server says; sshd explains itself in them
                 output.debug(f"Remote: {escape_lines(message)}")
@@ -67,6 +70,34 @@ class Story:
         for name, value in extensions.items():
             shown = escape(value.decode("ascii", "backslashreplace"))
             self._output.debug(f"Extension of the server: {escape(name)}={shown}")
+
+
+def message_observer(output: Output) -> Callable[[str, Message], None] | None:
+    """Return an `options.observer` for what is shown: key exchanges with -v, all messages with -vvv."""
+    if not output.is_shown(Level.DEBUG):
+        return None
+
+    def observe(direction: str, message: Message) -> None:
+        output.trace(direction, message)
+        text = _of_key_exchange(message)
+        if text:
+            output.debug(f"SSH2_MSG_{text} {direction}")
+
+    return observe
+
+
+def _of_key_exchange(message: Message) -> str:
+    """Return the name that ssh has for a message, where programs look for it."""
+    match message:
+        case NewKeys():
+            return "NEWKEYS"
+        case KexDhGexRequest(minimum, preferred, maximum):
+            return f"KEX_DH_GEX_REQUEST({minimum}<{preferred}<{maximum})"
+        case KexDhGexGroup(p):
+            return f"KEX_DH_GEX_GROUP of {p.bit_length()} bits"
+        case KexDhGexInit():
+            return "KEX_DH_GEX_INIT"
+    return ""
 
 
 def _refusal(event: CredentialRefused) -> str:

@@ -93,7 +93,7 @@ def _with_observer(settings: Settings, output: Output) -> Settings:
 def _sink(wanted: Start, program: str) -> Sink:
     if wanted.log_file is not None:
         try:
-            return file_sink(wanted.log_file)
+            return file_sink(wanted.log_file, with_time=True)
         except OSError as error:
             raise ConfigError(f"cannot write the log there: {error.strerror}", path=wanted.log_file) from None
     # under -i standard error may be the client itself, or the terminal of somebody who runs ssh

@@ -34,7 +34,7 @@ def test_standard_error_that_is_closed_is_no_reason_to_stop() -> None:
 
 def test_a_log_file_is_private_and_has_times(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    output = Output("pyssh-server", sink=file_sink(str(path)))
+    output = Output("pyssh-server", sink=file_sink(str(path), with_time=True))
     output.info("one\ntwo")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     lines = path.read_text().splitlines()
@@ -52,3 +52,21 @@ def test_a_log_file_is_private_and_has_times(tmp_path: Path) -> None:
 )
 def test_text_of_several_lines_is_made_harmless(text: str, shown: str) -> None:
     assert escape_lines(text) == shown
+
+
+def test_a_log_file_of_the_client_has_no_times(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    output = Output("pyssh", sink=file_sink(str(path)))
+    output.debug("not shown")
+    output.error("wrong")
+    assert path.read_text() == "pyssh: wrong\n"
+
+
+def test_a_banner_goes_to_standard_error_wherever_the_log_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    output = Output("pyssh", sink=lambda _, line: lines.append(line))
+    output.banner("welcome\n\nto this host\n")
+    output.level = Level.ERROR
+    output.banner("hidden\n")
+    assert capsys.readouterr().err == "welcome\n\nto this host\n"
+    assert not lines

@@ -8,6 +8,7 @@ from pyssh.errors import (
     ConnectionLost,
     Disconnected,
     HostKeyError,
+    IntegrityError,
     NegotiationError,
     ProtocolError,
     VersionError,
@@ -47,6 +48,10 @@ def _said(error: Exception) -> str:
             r"pyssh: h port 22: the server opens no channel: refused\x1b[31m (reason 2)",
         ),
         (ProtocolError("bad"), "pyssh: h port 22: the server broke the protocol: bad"),
+        (
+            IntegrityError(),
+            "pyssh: h port 22: message authentication code incorrect: packet corrupted on its way",
+        ),
         (ConnectionLost("early"), "pyssh: h port 22: Connection closed by remote host (early)"),
         (OSError(5, "Input/output error"), "pyssh: h port 22: Input/output error"),
         (TimeoutError(""), "pyssh: h port 22: timed out: the server does not answer"),
