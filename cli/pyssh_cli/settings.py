@@ -52,6 +52,7 @@ class Settings(Record):
     terminal: str = "auto"
     logs_to_stderr: bool = True
     mux_command: str = ""
+    local_command: str = ""
 
     @property
     def config(self) -> ClientConfig:
@@ -115,6 +116,7 @@ def load(command: HostCommand, output: Output) -> Settings:
         config.request_tty,
         logs_to_stderr,
         _mux_command(command.flags),
+        (config.expand("local_command") or "") if config.permit_local_command else "",
     )
 
 
@@ -153,7 +155,7 @@ def _files(flags: tuple[Given, ...]) -> list[ConfigFile] | None:
 def _combined(flags: tuple[Given, ...]) -> list[Override]:
     """Return what comes of flags that count together: -t, -T, -N, -W, -v, -q, -M."""
     terminal = ""
-    master = x11 = ""
+    master = ""
     verbosity = 0
     quiet = False
     for key, _ in flags:
@@ -167,11 +169,7 @@ def _combined(flags: tuple[Given, ...]) -> list[Override]:
             quiet = True
         elif key == "M":
             master = "ask" if master else "yes"
-        elif key in "XxY":
-            x11 = key
-    overrides: list[Override] = [("forward_x11", x11 != "x")] if x11 else []
-    if x11 == "Y":
-        overrides.append(("forward_x11_trusted", True))
+    overrides = _x11(flags)
     if master:
         overrides.append(("control_master", master))
     if terminal:
@@ -179,6 +177,13 @@ def _combined(flags: tuple[Given, ...]) -> list[Override]:
     if verbosity or quiet:
         overrides.append(("log_level", f"DEBUG{verbosity}" if verbosity else "QUIET"))
     return overrides
+
+
+def _x11(flags: tuple[Given, ...]) -> list[Override]:
+    """Return what comes of -X, -x and -Y, of which the last one counts."""
+    last = next((key for key, _ in reversed(flags) if key in "XxY"), "")
+    overrides: list[Override] = [("forward_x11", last != "x")] if last else []
+    return [*overrides, ("forward_x11_trusted", True)] if last == "Y" else overrides
 
 
 def _user(text: str) -> str:
@@ -304,6 +309,7 @@ _LEFT_OUT: Final = {
 
 def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Output) -> None:
     output.level = LOG_LEVELS[config.log_level]
+    output.always = config.log_verbose
     for key, value in flags:
         if key == "E":
             try:
@@ -311,7 +317,7 @@ def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Outp
             except OSError as error:
                 raise ConfigError(f"cannot write to it: {error.strerror}", path=value) from None
         elif key == "y":
-            output.sink = syslog_sink(output.program)
+            output.sink = syslog_sink(output.program, config.syslog_facility)
     for warning in config.warnings:
         output.verbose(warning)
     for field, keyword in _LEFT_OUT.items():

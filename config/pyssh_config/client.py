@@ -233,7 +233,9 @@ class ClientConfig(Record):
             allowed = CLIENT_TOKENS.get(field)
             if allowed is None:
                 return text
-            return expand(text, self.tokens(), allowed, for_shell=field in SHELL_KEYWORDS)
+            # no tunnel device is ever made
+            values = self.tokens() | {"T": "NONE"}
+            return expand(text, values, allowed, for_shell=field in SHELL_KEYWORDS)
         except ConfigError as error:
             source = self.sources.get(field, Source("", 0, ""))
             raise error.at(source.path, source.line, source.keyword or field) from None

@@ -105,6 +105,8 @@ class ServerConfig(Record):
     rekey_limit: RekeyLimit = RekeyLimit()
     revoked_keys: tuple[str, ...] = ()
     set_env: tuple[tuple[str, str], ...] = ()
+    stream_local_bind_mask: int = 0o177
+    stream_local_bind_unlink: bool = False
     strict_modes: bool = True
     subsystem: tuple[tuple[str, str], ...] = ()
     tcp_keep_alive: bool = True
@@ -247,6 +249,8 @@ def _fitting(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(row: Keyword, value: Any) -> list[str]:
+    if row.field == "stream_local_bind_mask":
+        return [f"0{value:03o}"]
     if row.field in _ALGORITHM_LISTS:
         registry = _ALGORITHM_LISTS[row.field]
         return [",".join(apply_list(value, registry.default_names, registry.names))]

@@ -12,6 +12,7 @@ from pyssh.aio.credentials import AnySigner, Credentials, PromptAnswerer, Simple
 from pyssh.aio.dial import dial
 from pyssh.aio.forward import Forward, ForwardObserver, LocalForward, RemoteForwards, direct_kind
 from pyssh.aio.link import ChannelRunner, EventObserver, Link
+from pyssh.aio.listen import Listen
 from pyssh.aio.opening import Opening
 from pyssh.aio.session import Completed, StderrMode, Terminal, open_session, run
 from pyssh.aio.splice import splice
@@ -109,7 +110,7 @@ class ClientLink(Link):
         return await self.open_channel(direct_kind(address, originator))
 
     async def forward_local(
-        self, listen: Address, target: Address, *, observer: ForwardObserver | None = None
+        self, listen: Listen, target: Address, *, observer: ForwardObserver | None = None
     ) -> Forward:
         """Listen here and have the server connect to `target` for each connection, as `ssh -L`.
 
@@ -117,12 +118,12 @@ class ClientLink(Link):
         """
         return await self._listen(listen, target, observer)
 
-    async def forward_dynamic(self, listen: Address, *, observer: ForwardObserver | None = None) -> Forward:
+    async def forward_dynamic(self, listen: Listen, *, observer: ForwardObserver | None = None) -> Forward:
         """Listen here for SOCKS 4, 4a and 5 and have the server connect, as `ssh -D`; it resolves names."""
         return await self._listen(listen, None, observer)
 
     async def _listen(
-        self, listen: Address, target: Address | None, observer: ForwardObserver | None
+        self, listen: Listen, target: Address | None, observer: ForwardObserver | None
     ) -> Forward:
         forward = await LocalForward.listen_on(listen, target, observer=observer, timeouts=self.timeouts)
         forward.attach(self)
@@ -144,6 +145,10 @@ class ClientLink(Link):
         self.forwards.append(forward)
         forward.when_closed(lambda: self.forwards.remove(forward))
         return forward
+
+    def permit_remote_open(self, permit: Callable[[tuple[str, int]], bool]) -> None:
+        """Let remote forwards without a target connect only where `permit` says so."""
+        self._remote_forwards.permit = permit
 
     def let_open(self, kind: type[Struct], opener: ChannelOpener) -> None:
         """Let the server open channels of a kind (agent, X11), as `opener` decides; else it may not."""

@@ -386,6 +386,9 @@ class RemoteForward(Forward):
                     await channel.write(error.reply)
                     raise
                 await channel.write(reply)
+        if not self._forwards.permit(dialogue.target):
+            await channel.write(dialogue.refused())
+            raise SocksError(f"{format_address(dialogue.target)} is not permitted")
         try:
             return await dial(dialogue.target, timeouts)
         except OSError:
@@ -401,6 +404,7 @@ class RemoteForwards:
 
     def __init__(self, link: "Link") -> None:
         self._link = link
+        self.permit: Callable[[tuple[str, int]], bool] = lambda _: True
         self._forwards: dict[Address, RemoteForward] = {}
 
     async def add(

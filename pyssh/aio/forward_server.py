@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pyssh.aio.channel import Channel
 from pyssh.aio.dial import dial
 from pyssh.aio.forward import LocalForward
 from pyssh.aio.link import ChannelRunner, Link
+from pyssh.aio.listen import Listen, UnixListen
 from pyssh.aio.splice import splice
 from pyssh.aio.streams import Address
 from pyssh.connection import kinds, requests
@@ -17,6 +18,8 @@ from pyssh.wire.message import Struct
 
 Permit = Callable[[Link, Address], bool]
 GatewayPorts = Literal["no", "yes", "clientspecified"]
+
+_UNIX: Final = UnixListen("")
 
 
 def nothing(link: Link, address: Address) -> bool:
@@ -29,7 +32,7 @@ class ServerForwarding:
 
     A `ServerHandler` passes its questions on to `open_channel` and `global_request`; the latter's listeners
     close with their link. Ports are bound on the loopback interface unless `gateway_ports` says otherwise, as
-    in sshd_config.
+    in sshd_config. `unix` says how Unix sockets are made; its path is not used.
     """
 
     def __init__(
@@ -39,11 +42,13 @@ class ServerForwarding:
         *,
         gateway_ports: GatewayPorts = "no",
         maximum_listeners: int = 64,
+        unix: UnixListen = _UNIX,
     ) -> None:
         self._permit_open = permit_open
         self._permit_listen = permit_listen
         self._gateway_ports = gateway_ports
         self._maximum_listeners = maximum_listeners
+        self._unix = unix
         self._listeners: dict[Link, dict[Address, LocalForward]] = {}
 
     def forwards(self, link: Link) -> tuple[LocalForward, ...]:
@@ -122,9 +127,9 @@ class ServerForwarding:
     async def _listen_unix(self, link: Link, path: str) -> bytes | None:
         if not path or "\0" in path or not self._permit_listen(link, path):
             return None
-        return b"" if await self._listen(link, path, path) else None
+        return b"" if await self._listen(link, path, self._unix.replace(path=path)) else None
 
-    async def _listen(self, link: Link, asked: Address, bind: Address) -> bool:
+    async def _listen(self, link: Link, asked: Address, bind: Listen) -> bool:
         listeners = self._listeners.get(link)
         if listeners is None:
             listeners = self._listeners[link] = {}

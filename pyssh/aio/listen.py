@@ -9,8 +9,18 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from pyssh.aio.streams import Address
+from pyssh.record import Record
 
-Listen = Address | socket.socket
+
+class UnixListen(Record):
+    """A Unix socket to be made with modes that `mask` leaves; `replaces` removes what lies there before."""
+
+    path: str
+    mask: int = 0o177
+    replaces: bool = False
+
+
+Listen = Address | UnixListen | socket.socket
 """Where to listen: host and port, the path of a Unix socket, or a socket that listens already."""
 
 # connections taken in one turn of the loop; others have theirs in between
@@ -29,22 +39,29 @@ async def open_listeners(listen: Listen, *, backlog: int = 128) -> list[socket.s
     if isinstance(listen, socket.socket):
         listen.setblocking(False)
         return [listen]
+    if isinstance(listen, UnixListen):
+        listen, unix = listen.path, listen
+    else:
+        unix = UnixListen(listen) if isinstance(listen, str) else UnixListen("")
     try:
         if isinstance(listen, str):
-            return [_listen_unix(listen, backlog)]
+            return [_listen_unix(unix, backlog)]
         return await _listen_host(*listen, backlog)
     except OSError as error:
         where = listen if isinstance(listen, str) else f"{listen[0] or '*'} port {listen[1]}"
         raise type(error)(error.errno, f"cannot listen on {where}: {error.strerror or error}") from None
 
 
-def _listen_unix(path: str, backlog: int) -> socket.socket:
+def _listen_unix(wanted: UnixListen, backlog: int) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        before = os.umask(0o177)
+        if wanted.replaces:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(wanted.path)  # noqa: PTH108  # pathlib costs 5 ms of start-up
+        before = os.umask(wanted.mask)
         try:
-            sock.bind(path)
+            sock.bind(wanted.path)
         finally:
             os.umask(before)
         sock.listen(backlog)

@@ -1,11 +1,13 @@
 """The forwards that a session sets up: -L, -R, -D and their keywords."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from functools import partial
 
 from pyssh.aio.client import ClientLink
 from pyssh.aio.dial import format_address
 from pyssh.aio.forward import Forward, ForwardEvent
+from pyssh.aio.listen import Listen, UnixListen
 from pyssh.aio.streams import Address
 from pyssh.errors import SSHError
 from pyssh_cli.client.report import describe
@@ -16,6 +18,7 @@ from pyssh_config.errors import escape
 
 __all__ = [
     "ForwardFailedError",
+    "as_listen",
     "listen_address",
     "open_forwards",
     "remote_listen_address",
@@ -40,6 +43,13 @@ def listen_address(
     return (default if listen.host is None else listen.host or _EVERYWHERE), listen.port
 
 
+def as_listen(address: Address, config: ClientConfig) -> Listen:
+    """Return how to listen at an address: Unix sockets are made as StreamLocalBind* say."""
+    if isinstance(address, str):
+        return UnixListen(address, config.stream_local_bind_mask, config.stream_local_bind_unlink)
+    return address
+
+
 def remote_listen_address(listen: config_forwards.Address | config_forwards.UnixPath) -> Address:
     """Return where the server listens: "" is everywhere, "localhost" loopback (RFC 4254 section 7.1)."""
     if isinstance(listen, config_forwards.UnixPath):
@@ -62,6 +72,9 @@ def target_address(
 
 async def open_forwards(link: ClientLink, config: ClientConfig, output: Output) -> None:
     """Set up all forwards. Those that fail are named; with ExitOnForwardFailure they are fatal."""
+    permitted = config.permit_remote_open
+    if permitted is not None:
+        link.permit_remote_open(partial(_is_permitted, [permit.target for permit in permitted]))
     opener = _Opener(link, config, output)
     await asyncio.gather(
         *(opener.local(forward) for forward in (*config.local_forward, *config.dynamic_forward)),
@@ -69,6 +82,12 @@ async def open_forwards(link: ClientLink, config: ClientConfig, output: Output) 
     )
     if opener.has_failed and config.exit_on_forward_failure:
         raise ForwardFailedError
+
+
+def _is_permitted(permitted: Sequence[config_forwards.HostPattern], target: tuple[str, int]) -> bool:
+    """Whether PermitRemoteOpen lists a target: names as they are written, "*" and port 0 being any."""
+    host, port = target
+    return any(pattern.host in ("*", host) and pattern.port in (0, port) for pattern in permitted)
 
 
 class _Opener:
@@ -81,10 +100,11 @@ class _Opener:
     async def local(self, forward: config_forwards.Forward) -> None:
         listen = listen_address(forward.listen, everywhere=self._config.gateway_ports)
         target = target_address(forward.connect)
+        where = as_listen(listen, self._config)
         if target is None:
-            opening = self._link.forward_dynamic(listen, observer=self._observe)
+            opening = self._link.forward_dynamic(where, observer=self._observe)
         else:
-            opening = self._link.forward_local(listen, target, observer=self._observe)
+            opening = self._link.forward_local(where, target, observer=self._observe)
         opened = await self._open(opening, f"local forwarding from {_shown(listen)}")
         if opened is not None:
             self._output.debug(f"Local connections to {_shown(listen)} forwarded to {_shown(target)}")

@@ -21,8 +21,9 @@ def run(settings: Settings, dialing: Dialing | None, background: Background | No
         return exit_codes.SSH_FAILED
     early: EarlyLogin | None = None
     if sock is not None and can_log_in_early(settings):
-        # forwards come before the session, and so does the way to the background
-        with_session = settings.has_session and not settings.has_forwards and background is None
+        # forwards come before the session, and so do LocalCommand and the way to the background
+        comes_first = settings.has_forwards or bool(settings.local_command) or background is not None
+        with_session = settings.has_session and not comes_first
         try:
             early = log_in_early(settings, sock, output, with_session=with_session)
         except (SSHError, OSError) as error:

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from pyssh.aio import Address, ChannelRunner, Link, ServerForwarding, splice
 from pyssh.aio.forward_server import GatewayPorts
+from pyssh.aio.listen import UnixListen
 from pyssh.connection import kinds, requests
 from pyssh.errors import OpenFailureReason
 from pyssh.events import ChannelOpenRequested, GlobalRequestReceived, OpenRefused
@@ -32,12 +33,15 @@ class Forwarding:
 
     def __init__(self, login: Login, output: Output, background: Background) -> None:
         self._login = login
-        self._unix_listeners = UnixListeners(login.account, background)
+        config = login.config
+        unix = UnixListen("", config.stream_local_bind_mask, config.stream_local_bind_unlink)
+        self._unix_listeners = UnixListeners(login.account, background, unix)
         self._output = output
         self._forwarding = ServerForwarding(
             lambda link, address: self._decided(link, "open", address, self._open_refusal(address)),
             lambda link, address: self._decided(link, "listen on", address, self._listen_refusal(address)),
             gateway_ports=cast("GatewayPorts", login.config.gateway_ports),
+            unix=unix,
         )
 
     async def open_channel(self, link: Link, question: ChannelOpenRequested) -> ChannelRunner | OpenRefused:

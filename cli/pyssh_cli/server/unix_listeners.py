@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from pyssh.aio import Link, splice
+from pyssh.aio.listen import UnixListen
 from pyssh.connection import kinds
 from pyssh.errors import SSHError
 from pyssh_cli.server.accounts import Account
@@ -24,15 +25,15 @@ __all__ = ["UnixListeners"]
 T = TypeVar("T")
 _MAXIMUM: Final = 64
 _BACKLOG: Final = 64
-_MASK: Final = 0o177
 _RETRY_SECONDS: Final = 0.5
 
 
 class UnixListeners:
     """The listening sockets of one login. They end with its link."""
 
-    def __init__(self, account: Account, background: Background) -> None:
+    def __init__(self, account: Account, background: Background, unix: UnixListen) -> None:
         self._account = account
+        self._unix = unix
         self._background = background
         self._sockets: dict[str, socket.socket] = {}
 
@@ -40,8 +41,9 @@ class UnixListeners:
         """Listen at a path as the user; False if that cannot be."""
         if not path or "\0" in path or path in self._sockets or len(self._sockets) >= _MAXIMUM:
             return False
+        wanted = self._unix.replace(path=path)
         try:
-            sock = await _on_thread(partial(open_as, self._account, partial(_bind, path)))
+            sock = await _on_thread(partial(open_as, self._account, partial(_bind, wanted)))
         except OSError:
             return False
         if link.ended or path in self._sockets:
@@ -93,12 +95,15 @@ async def _carry(link: Link, path: str, sock: socket.socket) -> None:
         await splice(channel, sock)
 
 
-def _bind(path: str) -> socket.socket:
+def _bind(wanted: UnixListen) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # this process is a child that does nothing else
-        os.umask(_MASK)
-        sock.bind(path)
+        os.umask(wanted.mask)
+        if wanted.replaces:
+            with contextlib.suppress(FileNotFoundError):
+                Path(wanted.path).unlink()
+        sock.bind(wanted.path)
         sock.listen(_BACKLOG)
     except BaseException:
         sock.close()

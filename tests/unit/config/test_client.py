@@ -338,6 +338,8 @@ SPELLED: dict[str, dict[Any, str]] = {
     "escapechar": {None: "none", "\x1d": "\\^]"},
     "connecttimeout": {None: "none"},
     "obscurekeystroketiming": {20: "yes", None: "no"},
+    "permitremoteopen": {None: "any"},
+    "streamlocalbindmask": {0o177: "0177"},
     "fingerprinthash": {"md5": "MD5", "sha256": "SHA256"},
     "loglevel": {"DEBUG1": "DEBUG", "QUIET": "SILENT"},
 }
