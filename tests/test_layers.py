@@ -34,6 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "transport": ("algorithms", "options", "events", "messages", "keys", "wire", "state"),
     "userauth": ("keys", "options", "events", "messages", "wire", "state"),
     "connection": ("options", "events", "messages", "wire", "state"),
+    "mux": ("engine", "connection", *_ENGINE),
     "engine": ("transport", "userauth", "connection", *_ENGINE),
     "relay": ("engine", "transport", "userauth", "connection", *_ENGINE),
     "aio": (

@@ -11,9 +11,27 @@ from typing import Final
 from pyssh_cli import exit_codes
 from pyssh_cli.output import Level, Output
 
-__all__ = ["Background"]
+__all__ = ["Background", "Waiting"]
 
 _LOGGED_IN: Final = b"+"
+
+
+class Waiting:
+    """The parent's side."""
+
+    def __init__(self, child: int, from_child: int) -> None:
+        self._child = child
+        self._from_child = from_child
+
+    def is_detached(self) -> bool:
+        """Wait until the child has detached itself, or has ended before it could."""
+        return os.read(self._from_child, 1) == _LOGGED_IN
+
+    def exit_code(self) -> int:
+        """Wait for the end of the child and return how it exited."""
+        _, status = os.waitpid(self._child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        return code if code >= 0 else exit_codes.SSH_FAILED
 
 
 class Background:
@@ -25,17 +43,22 @@ class Background:
     @classmethod
     def start(cls) -> "Background":
         """Fork. Returns in the child; the parent exits when the child has detached itself, or as it did."""
+        started = cls.fork()
+        if isinstance(started, cls):
+            return started
+        assert isinstance(started, Waiting)
+        os._exit(exit_codes.OK if started.is_detached() else started.exit_code())
+
+    @classmethod
+    def fork(cls) -> "Background | Waiting":
+        """Fork. Returns both in the child and in the parent, which waits."""
         from_child, to_parent = os.pipe()
         child = os.fork()
         if not child:
             os.close(from_child)
             return cls(to_parent)
         os.close(to_parent)
-        if os.read(from_child, 1) == _LOGGED_IN:
-            os._exit(exit_codes.OK)
-        _, status = os.waitpid(child, 0)
-        code = os.waitstatus_to_exitcode(status)
-        os._exit(code if code >= 0 else exit_codes.SSH_FAILED)
+        return Waiting(child, from_child)
 
     def detach(self, output: Output) -> None:
         """Go on alone, in a session of our own, without the terminal; streams still needed are copies."""

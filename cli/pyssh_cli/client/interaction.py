@@ -9,6 +9,7 @@ from pyssh.aio.channel import Channel
 from pyssh.aio.client import ClientLink
 from pyssh.aio.dial import format_address
 from pyssh_cli.client.escapes import EscapeFilter, help_lines
+from pyssh_cli.client.resizes import follow_resizes
 from pyssh_cli.client.terminal import LocalTerminal
 from pyssh_cli.output import Level, Output, escape, stream_sink
 
@@ -42,6 +43,7 @@ class Interaction:
         self._terminal = LocalTerminal()
         self._plain_sink = output.sink
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stop_following: Callable[[], None] | None = None
 
     # --- the terminal
 
@@ -51,14 +53,16 @@ class Interaction:
             return
         self._enter_raw()
         loop = self._link.loop
-        loop.add_signal_handler(signal.SIGWINCH, self._resized)
+        self._stop_following = follow_resizes(loop, self._resized)
         loop.add_signal_handler(signal.SIGTSTP, self._suspend)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
 
     def stop(self) -> None:
         """Put the terminal back. Calling it twice is harmless."""
         self._leave_raw()
-        for number in (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT):
+        if self._stop_following is not None:
+            self._stop_following()
+        for number in (signal.SIGTSTP, signal.SIGCONT):
             self._link.loop.remove_signal_handler(number)
 
     def _enter_raw(self) -> None:

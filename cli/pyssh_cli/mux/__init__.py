@@ -1,0 +1,1 @@
+"""Sharing a connection (ControlMaster): clients of a master, and the master itself."""
