@@ -30,15 +30,17 @@ _SUPPORTED: Final = (
     Flag("L", value="forward", help="[bind:]port:host:hostport; either side may be a socket's path"),
     Flag("l", value="user", help="log in as this user"),
     Flag("m", value="macs", help="message authentication codes to offer, best first"),
+    Flag("M", help="let others share the connection (see -S); twice, ask before each use"),
     Flag("N", help="run nothing, only forward"),
     Flag("n", help="read nothing from standard input"),
+    Flag("O", value="command", help="have a master do check, forward, cancel, exit, stop, proxy or conninfo"),
     Flag("o", value="Keyword=value", help="an option as in ssh_config"),
     Flag("P", value="tag", help="a tag for Match tagged in the configuration"),
     Flag("p", value="port", help="port of the server"),
     Flag("Q", value="query", help="list what is known of cipher, mac, kex, key, sig and so on (-Q help)"),
     Flag("q", help="print no messages"),
     Flag("R", value="forward", help="as -L, from the server to here; a lone [bind:]port is SOCKS"),
-    Flag("S", value="path", help="path of a control socket; only none is supported"),
+    Flag("S", value="path", help="path of a control socket, or none"),
     Flag("s", help="the command names a subsystem"),
     Flag("T", help="ask for no terminal"),
     Flag("t", help="ask for a terminal; twice, even without one here"),
@@ -57,8 +59,6 @@ _REFUSED: Final = (
     Flag("B", value="interface"),
     Flag("I", value="pkcs11"),
     Flag("K"),
-    Flag("M"),
-    Flag("O", value="command"),
     Flag("w", value="tunnel"),
 )
 
@@ -67,8 +67,6 @@ NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "B": "binding to an interface is not supported yet; -b binds to an address",
     "I": "PKCS#11 is not supported; a key on a token can be used through an agent",
     "K": "GSSAPI is not supported",
-    "M": "sharing a connection is not supported yet",
-    "O": "sharing a connection is not supported yet",
     "w": "tunnel devices are not supported",
 }
 """By letter, what there is to say instead of obeying."""

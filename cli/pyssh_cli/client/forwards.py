@@ -70,8 +70,13 @@ def target_address(
     return target.host, target.port
 
 
-async def open_forwards(link: ClientLink, config: ClientConfig, output: Output) -> None:
-    """Set up all forwards. Those that fail are named; with ExitOnForwardFailure they are fatal."""
+async def open_forwards(
+    link: ClientLink, config: ClientConfig, output: Output
+) -> dict[config_forwards.Forward, Forward]:
+    """Set up all forwards, and return those that are.
+
+    Those that fail are named; with ExitOnForwardFailure they are fatal.
+    """
     permitted = config.permit_remote_open
     if permitted is not None:
         link.permit_remote_open(partial(_is_permitted, [permit.target for permit in permitted]))
@@ -82,6 +87,7 @@ async def open_forwards(link: ClientLink, config: ClientConfig, output: Output) 
     )
     if opener.has_failed and config.exit_on_forward_failure:
         raise ForwardFailedError
+    return opener.opened
 
 
 def _is_permitted(permitted: Sequence[config_forwards.HostPattern], target: tuple[str, int]) -> bool:
@@ -96,6 +102,7 @@ class _Opener:
         self._config = config
         self._output = output
         self.has_failed = False
+        self.opened: dict[config_forwards.Forward, Forward] = {}
 
     async def local(self, forward: config_forwards.Forward) -> None:
         listen = listen_address(forward.listen, everywhere=self._config.gateway_ports)
@@ -107,6 +114,7 @@ class _Opener:
             opening = self._link.forward_local(where, target, observer=self._observe)
         opened = await self._open(opening, f"local forwarding from {_shown(listen)}")
         if opened is not None:
+            self.opened[forward] = opened
             self._output.debug(f"Local connections to {_shown(listen)} forwarded to {_shown(target)}")
 
     async def remote(self, forward: config_forwards.Forward) -> None:
@@ -118,6 +126,7 @@ class _Opener:
         )
         if opened is None:
             return
+        self.opened[forward] = opened
         if isinstance(listen, tuple) and not listen[1] and isinstance(opened.address, tuple):
             self._output.info(f"Allocated port {opened.address[1]} for remote forward to {_shown(target)}")
         self._output.debug(f"Remote connections to {_shown(opened.address)} forwarded to {_shown(target)}")

@@ -5,9 +5,12 @@ import gc
 import os
 import signal
 import socket
-from typing import Final
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from pyssh.aio.channel import Channel
+from pyssh.aio.client import ClientLink
+from pyssh.aio.forward import Forward
 from pyssh.errors import SSHError
 from pyssh.record import Record
 from pyssh_cli import exit_codes
@@ -20,6 +23,10 @@ from pyssh_cli.client.report import report
 from pyssh_cli.client.session import Descriptors, Session, SessionFailedError, join_standard_streams
 from pyssh_cli.output import Output
 from pyssh_cli.settings import Settings
+from pyssh_config import forwards as config_forwards
+
+if TYPE_CHECKING:
+    from pyssh_cli.mux.master import Master
 
 __all__ = ["Start", "run_on_loop"]
 
@@ -54,6 +61,7 @@ class _Client:
         self._output = output
         self._signal: signal.Signals | None = None
         self._is_logged_in = False
+        self._session: Session | None = None
 
     async def run(self) -> int:
         """Do everything."""
@@ -101,23 +109,67 @@ class _Client:
             await login.close()
 
     async def _run(self, login: Login, channel: Channel | None) -> int:
-        await self._forward(login)
+        opened = await self._forward(login)
+        if self._settings.local_command:
+            from pyssh_cli.client.local_command import run_local_command  # noqa: PLC0415  # few have one
+
+            run_local_command(self._settings.local_command, self._config.context.environ, self._output)
+        if self._config.channel_timeout:
+            from pyssh_cli.client.idle import watch_idle  # noqa: PLC0415  # few have one
+
+            watch_idle(login.link, self._settings, self._output)
+        master = self._share(login, opened)
+        try:
+            if master is not None and self._settings.persists:
+                return await self._persist(login, master)
+            return await self._do_own(login, channel, master)
+        finally:
+            if master is not None:
+                await master.close()
+
+    async def _do_own(self, login: Login, channel: Channel | None, master: "Master | None") -> int:
         if self._settings.stdio_forward is not None:
             return await self._join_stdio(login)
-        if not self._settings.has_session:
-            if self._background is not None:
-                self._background.detach(self._output)
-            await login.link.wait_closed()
-            return exit_codes.SSH_FAILED
-        return await self._run_session(login, channel)
-
-    async def _forward(self, login: Login) -> None:
-        if not self._settings.has_forwards:
-            return
-        if login.forwarding_allowed:
-            await open_forwards(login.link, self._config, self._output)
+        if self._settings.has_session:
+            return await self._run_session(login, channel)
+        self._detach()
+        if master is not None:
+            await until_ended(login.link, master.wait_stopped())
         else:
-            self._output.error("nothing is forwarded: the host key has changed")
+            await login.link.wait_closed()
+        return exit_codes.SSH_FAILED
+
+    def _detach(self) -> None:
+        if self._background is not None:
+            self._background.detach(self._output)
+
+    async def _forward(self, login: Login) -> dict[config_forwards.Forward, Forward]:
+        if not self._settings.has_forwards:
+            return {}
+        if login.forwarding_allowed:
+            return await open_forwards(login.link, self._config, self._output)
+        self._output.error("nothing is forwarded: the host key has changed")
+        return {}
+
+    # --- sharing the connection
+
+    def _share(self, login: Login, opened: dict[config_forwards.Forward, Forward]) -> "Master | None":
+        if not self._settings.is_master:
+            return None
+        from pyssh_cli.mux.sharing import share  # noqa: PLC0415  # where connections are shared
+
+        def terminate() -> None:
+            if self._session is not None:
+                self._session.end()
+            login.link.close()
+
+        return share(login.link, self._config, opened, self._output, terminate)
+
+    async def _persist(self, login: Login, master: "Master") -> int:
+        """Be the master of clients, of which our parent is the first, for as long as ControlPersist says."""
+        self._detach()
+        await until_ended(login.link, master.wait_persistently(self._config.control_persist or 0))
+        return exit_codes.OK
 
     async def _join_stdio(self, login: Login) -> int:
         address = target_address(self._settings.stdio_forward)
@@ -131,13 +183,29 @@ class _Client:
         plan = (early.plan if early else None) or plan_session(
             self._settings, self._output, may_forward=login.forwarding_allowed
         )
-        session = Session(login, self._settings, self._output)
+        session = self._session = Session(login, self._settings, self._output)
         descriptors = Descriptors(None if self._config.stdin_null else 0)
-        if self._background is not None:
+        # a master that may not be one has a parent that waits for this very session
+        if self._background is not None and not self._settings.persists:
             descriptors = Descriptors(None, os.dup(1), os.dup(2))
-            self._background.detach(self._output)
+            self._detach()
         try:
             await session.start(plan, descriptors, channel)
             return await session.finish()
         finally:
             session.stop()
+
+
+async def until_ended(link: ClientLink, waiting: Coroutine[Any, Any, None]) -> None:
+    """Wait for something, or for the end of a link; raises what ended that, unless it was our `close`."""
+    closed = asyncio.ensure_future(link.wait_closed())
+    other = asyncio.ensure_future(waiting)
+    try:
+        await asyncio.wait((closed, other), return_when=asyncio.FIRST_COMPLETED)
+        if closed.done():
+            closed.result()
+        else:
+            other.result()
+    finally:
+        closed.cancel()
+        other.cancel()

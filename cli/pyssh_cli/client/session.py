@@ -203,7 +203,8 @@ class Session:
         """Wait until the session is over and everything is written; return the exit code."""
         channel = self._channel
         assert channel is not None
-        if self._is_openssh:
+        # a master's clients will want more
+        if self._is_openssh and not self._settings.is_master:
             self._link.send_global_request(requests.NoMoreSessions())
         try:
             await channel.wait_closed()
@@ -229,6 +230,10 @@ class Session:
     def _stop_interaction(self) -> None:
         if self._interaction is not None:
             self._interaction.stop()
+
+    def end(self) -> None:
+        """End the session together with the connection."""
+        self._end_here()
 
     def _end_here(self) -> None:
         self._was_ended_here = True

@@ -54,18 +54,32 @@ def _refuse(problem: str, output: Output) -> int:
 
 
 def _connect(command: HostCommand, output: Output) -> int:
-    from pyssh_cli.client.dial import Dialing  # noqa: PLC0415  # --help needs neither
-    from pyssh_cli.settings import load  # noqa: PLC0415
+    from pyssh_cli.settings import load  # noqa: PLC0415  # --help needs neither it nor the others
 
     try:
         settings = load(command, output)
         if any(key == "G" for key, _ in command.flags):
             return _print_effective(settings, output)
+        if settings.uses_master:
+            from pyssh_cli.mux.client import run_through_master  # noqa: PLC0415  # where connections are shared
+
+            code = run_through_master(settings, settings.mux_command, output)
+            if code is not None:
+                return code
         background = None
-        if settings.config.fork_after_authentication:
+        if settings.persists:
+            from pyssh_cli.mux.persist import start_master  # noqa: PLC0415  # as above
+
+            started = start_master(settings, output)
+            if isinstance(started, int):
+                return started
+            background = started
+        elif settings.config.fork_after_authentication:
             from pyssh_cli.client.background import Background  # noqa: PLC0415  # rarely wanted
 
             background = Background.start()
+        from pyssh_cli.client.dial import Dialing  # noqa: PLC0415  # who has a master needs no connection
+
         dialing = Dialing.start(settings.first_hop, output)
     except (SSHError, OSError) as error:
         output.error(str(error))

@@ -231,12 +231,12 @@ def test_unknown_keywords(files: Files) -> None:
 
 def test_keywords_that_are_not_built(files: Files) -> None:
     with pytest.raises(
-        ConfigError, match="line 2: ControlMaster: this keyword is known but not supported yet"
+        ConfigError, match="line 2: Tunnel: this keyword is known but not supported yet"
     ):
-        files.load("\nControlMaster auto")
-    files.load("ControlMaster no\nControlMaster auto")
-    files.load("Host nope\n ControlMaster auto")
-    files.load("IgnoreUnknown ControlMaster\nControlMaster auto")
+        files.load("\nTunnel ethernet")
+    files.load("Tunnel no\nTunnel ethernet")
+    files.load("Host nope\n Tunnel ethernet")
+    files.load("IgnoreUnknown Tunnel\nTunnel ethernet")
     config = files.load("GSSAPIAuthentication yes\nUseRoaming no\nProtocol 2\nRSAAuthentication yes")
     assert len(config.warnings) == 2
     assert "GSSAPIAuthentication: it is not supported" in config.warnings[0]
