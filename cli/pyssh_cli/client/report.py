@@ -19,6 +19,9 @@ from pyssh_config.errors import ConfigError, escape
 
 __all__ = ["describe", "report"]
 
+_BAD_LENGTH = "bad packet length"
+_SILENT = "the peer no longer answers"
+
 
 def report(error: BaseException, config: ClientConfig, output: Output) -> None:
     """Print the line for an error that ended the connection."""
@@ -28,6 +31,9 @@ def report(error: BaseException, config: ClientConfig, output: Output) -> None:
     elif isinstance(error, (UnreachableError, ConfigError)):
         output.error(str(error))
     else:
+        if isinstance(error, ProtocolError) and str(error).startswith(_BAD_LENGTH):
+            # ssh has a line for it, which programs look for
+            output.log(Level.ERROR, f"{_escaped(error).capitalize()}.")
         output.error(f"{escape(config.host_name)} port {config.port}: {describe(error)}")
 
 
@@ -78,6 +84,8 @@ _FLAGS = {
 
 
 def _lost(error: ConnectionLost) -> str:
+    if str(error) == _SILENT:
+        return f"Timeout, server not responding ({_SILENT})"
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.strerror:
         return f"the connection broke: {escape(cause.strerror)}"

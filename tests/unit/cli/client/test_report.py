@@ -52,6 +52,10 @@ def _said(error: Exception) -> str:
             IntegrityError(),
             "pyssh: h port 22: message authentication code incorrect: packet corrupted on its way",
         ),
+        (
+            ConnectionLost("the peer no longer answers"),
+            "pyssh: h port 22: Timeout, server not responding (the peer no longer answers)",
+        ),
         (ConnectionLost("early"), "pyssh: h port 22: Connection closed by remote host (early)"),
         (OSError(5, "Input/output error"), "pyssh: h port 22: Input/output error"),
         (TimeoutError(""), "pyssh: h port 22: timed out: the server does not answer"),
@@ -60,6 +64,14 @@ def _said(error: Exception) -> str:
 )
 def test_lines(error: Exception, line: str) -> None:
     assert _said(error) == line
+
+
+def test_a_bad_length_has_the_line_that_ssh_has_for_it() -> None:
+    lines: list[str] = []
+    output = Output("pyssh", sink=lambda _, line: lines.append(line))
+    report(ProtocolError("bad packet length 16779520"), ClientConfig.load("h", files=[]), output)
+    assert lines[0] == "Bad packet length 16779520."
+    assert lines[1].startswith("pyssh: h port 22: the server broke the protocol: bad packet length")
 
 
 def test_a_broken_connection_says_how_it_broke() -> None:
