@@ -27,6 +27,7 @@ from pyssh_cli.agent import request as agent
 from pyssh_cli.commands import COMMANDS, forward, serve
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
+from pyssh_cli.keygen import audit_report
 from pyssh_cli.keygen import request as keygen
 from pyssh_config.keywords import CLIENT_KEYWORDS, Keyword, Support
 from pyssh_config.server_keywords import SERVER_KEYWORDS
@@ -38,7 +39,7 @@ PAGES: Final = {
     "agent": ("pyssh-agent.1", agent.FLAGS),
     "connect": ("pyssh.1", SSH_FLAGS),
     "forward": ("pyssh-forward.1", forward.FLAGS),
-    "keygen": ("pyssh-keygen.1", keygen.FLAGS),
+    "keygen": ("pyssh-keygen.1", (*keygen.FLAGS, *audit_report.FLAGS)),
     "serve": ("pyssh-server.8", serve.FLAGS),
 }
 # `pyssh` itself has these, whatever the subcommand

@@ -30,6 +30,7 @@ __all__ = [
     "MAX_FILE_SIZE",
     "decode_private_key",
     "encode_private_key",
+    "kdf_rounds",
     "public_of_private",
 ]
 
@@ -94,6 +95,17 @@ def decode_private_key(data: bytes, passphrase: bytes | None) -> tuple[PrivateKe
 def public_of_private(data: bytes) -> PublicKey:
     """Return the public half of a private key file, which is in clear even if the file is encrypted."""
     return decode_public_key(_decode_container(data).public)
+
+
+def kdf_rounds(data: bytes) -> int:
+    """Return how many rounds of bcrypt protect a file; 0 for one in clear."""
+    container = _decode_container(data)
+    if container.cipher == "none":
+        return 0
+    try:
+        return _KdfOptions.decode(container.kdf_options).rounds
+    except DecodeError as error:
+        raise KeyFormatError(f"the private key file is damaged: {error.problem}") from None
 
 
 def encode_private_key(

@@ -13,6 +13,7 @@ from pyssh_cli.keygen.request import FLAGS, Request, parse_request
 __all__ = ["main"]
 
 _PACKAGE: Final = "pyssh_cli.keygen"
+_AUDIT: Final = "audit"
 
 # In the order in which ssh-keygen looks at the fields: the first that is set decides.
 _OPERATIONS: Final = (
@@ -45,6 +46,8 @@ _GENERATE: Final = ("generate", "run")
 def main(arguments: Sequence[str]) -> int:
     """Do what the arguments say; return the exit code, which is ssh-keygen's."""
     try:
+        if arguments[:1] == [_AUDIT]:
+            return _audit(arguments[1:])
         request = parse_request(arguments)
         if request is None:
             say(_help())
@@ -69,6 +72,12 @@ def main(arguments: Sequence[str]) -> int:
         warn(f"pyssh keygen: cannot write: {reason(error)}")
         return FATAL
     return code
+
+
+def _audit(arguments: Sequence[str]) -> int:
+    from pyssh_cli.keygen.audit_report import run  # noqa: PLC0415  # loads every type of key
+
+    return run(arguments)
 
 
 def _operation(request: Request) -> tuple[str, str]:
@@ -97,6 +106,7 @@ def _help() -> str:
     return "\n".join(
         [
             "usage: pyssh keygen [flag ...] [file ...]",
+            "       pyssh keygen audit [--json] [directory]",
             "",
             "Makes, changes and shows keys as ssh-keygen does. Without a flag that names an operation it",
             "makes a key pair.",

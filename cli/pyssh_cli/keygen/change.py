@@ -1,10 +1,13 @@
 """`-p` and `-c`: a new passphrase or comment for a private key file."""
 
 import os
+from contextlib import suppress
 
+from pyssh.errors import KeyFormatError
+from pyssh.keys.formats import detect_format
 from pyssh_config.errors import ConfigError
 
-from .loading import load_identity
+from .loading import load_identity, read_bytes
 from .prompts import ask_line, ask_new_passphrase, ask_path
 from .report import KeygenError, reason, say, shown
 from .request import Request
@@ -18,9 +21,14 @@ _QUESTION = "Enter file in which the key is"
 def _existing(request: Request) -> str:
     path = request.path or ask_path(_QUESTION, request.key_type)
     try:
-        os.stat(path)  # noqa: PTH116  as in prompts.home
+        data = read_bytes(path)
     except OSError as error:
         raise KeygenError(f"{shown(path)}: {reason(error)}") from None
+    with suppress(KeyFormatError):
+        if (name := detect_format(data)) in ("ppk", "jwk", "sshcom"):
+            raise KeygenError(
+                f"{shown(path)}: a file in the format {name} is not changed; --import and --export do"
+            )
     return path
 
 
