@@ -75,9 +75,9 @@ class Engine(ABC):
             self._options,
             is_client=self.is_client,
             send=self._send,
-            send_parts=transport.send_parts,
+            send_strings=transport.send_strings,
             can_send=transport.can_send,
-            emit=self._emit,
+            emit=self._events.append,
         )
         self._keepalive = Keepalive(self._options, self.connection.send_keepalive)
 
@@ -118,9 +118,11 @@ class Engine(ABC):
     def _work(self) -> None:
         """Work off what was fed, until it is used up or a question parks it."""
         transport = self.transport
+        next_payload = transport.next_payload
         connection_receive = self.connection.receive
-        while self._userauth is None or not self._userauth.waiting:
-            payload = transport.next_payload()
+        # what asks questions before the user is in
+        while self.authenticated or self._userauth is None or not self._userauth.waiting:
+            payload = next_payload()
             if payload is None:
                 break
             if payload[0] >= 80:
@@ -153,8 +155,11 @@ class Engine(ABC):
 
     def deadline(self) -> float | None:
         """When `tick` is due, in seconds on the clock of its argument; None when nothing waits for time."""
-        found = (self.transport.deadline(), self._keepalive.deadline(), self._login_deadline)
-        return min((at for at in found if at is not None), default=None)
+        due = self._login_deadline
+        for at in (self.transport.deadline(), self._keepalive.deadline()):
+            if at is not None and (due is None or at < due):
+                due = at
+        return due
 
     def tick(self, now: float) -> list[AnyEvent]:
         """Let time pass. Call it once at the start, and when `deadline` is reached."""
@@ -219,11 +224,12 @@ class Engine(ABC):
         self._events.append(Ended(error))
 
     def _take_events(self) -> list[AnyEvent]:
-        events = self._events
-        self._events = []
+        events = self._events.copy()
+        self._events.clear()
         return events
 
     def _emit(self, event: AnyEvent) -> None:
+        """Take an event of the layers below the connection's, some of which change what the engine does."""
         self._events.append(event)
         match event:
             case KeysExchanged(first=True):

@@ -42,7 +42,7 @@ class Limits(Record):
     # by how much the windows of all channels together may grow, for long fat pipes: 32 MiB is what 300 MB/s
     # need over 100 ms
     window_growth: int = 30 * 1024 * 1024
-    maximum_packet_size: int = 32 * 1024
+    maximum_packet_size: int = 124 * 1024
     user_name_size: int = 1024
     password_size: int = 4096
     banner_size: int = 64 * 1024

@@ -139,8 +139,7 @@ class Channel:
 
     def consumed(self, size: int) -> None:
         """Give the peer credit for `size` bytes that a lane has worked off."""
-        if not self._closed.done():
-            self._connection.consumed(self.number, size)
+        if not self._closed.done() and self._connection.consumed(self.number, size):
             self.link.flush_soon()
 
     # --- writing

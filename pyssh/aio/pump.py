@@ -28,6 +28,8 @@ SMALL_WRITE_ROOM = 256 * 1024
 PAUSE_MARK = 4 * 1024 * 1024
 # data handed to the engine in one turn of the loop leaves at once from this size on
 FLUSH_SIZE = 128 * 1024
+# and so does data after that many seconds without any: a keystroke does not wait for company
+_LULL = 0.0005
 # system calls take so many pieces (IOV_MAX on Linux and the BSDs)
 _PIECES = 1024
 # before closing, what the peer sent meanwhile is taken from the kernel: else that answers with a reset, which
@@ -72,6 +74,7 @@ class Pump:
         self._queue: list[bytes | bytearray | memoryview] = []
         self.unsent = 0
         self._fresh = 0
+        self._flushed_at = 0.0
         self._flush_scheduled = False
         self._is_reading = False
         self._is_writing = False
@@ -170,7 +173,9 @@ class Pump:
     def handed(self, size: int) -> None:
         """Note that the engine was handed channel data: it leaves with what else is written in this turn."""
         self._fresh += size
-        if self._fresh >= FLUSH_SIZE:
+        now = self._loop.time()
+        if self._fresh >= FLUSH_SIZE or now - self._flushed_at >= _LULL:
+            self._flushed_at = now
             self.flush()
         else:
             self.flush_soon()

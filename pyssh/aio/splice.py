@@ -7,6 +7,7 @@ kernel.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import socket
 import stat
@@ -17,8 +18,12 @@ from typing import Final
 from pyssh.aio.channel import STDERR, Channel
 from pyssh.aio.reader import Chunk
 
-# one read of a source: four of the largest packets that OpenSSH takes, twice what a pipe holds by default
-READ_SIZE: Final = 128 * 1024
+# one read of a source: eight of the largest packets that OpenSSH takes
+READ_SIZE: Final = 256 * 1024
+# a pipe that is found full is made this large, so that the program at its other end waits less and one system
+# call moves more. Not before: what the pipes of one user may hold together is limited, to 64 MiB on Linux
+_PIPE_SIZE: Final = 512 * 1024
+_PIPE_IS_FULL: Final = 64 * 1024  # by default
 # system calls take so many pieces (IOV_MAX on Linux and the BSDs)
 _PIECES: Final = 1024
 
@@ -53,6 +58,7 @@ class _End:
         self._fd = fd
         self._close_fd = close_fd
         self._was_blocking = _prepare(fd)
+        self._may_enlarge = stat.S_ISFIFO(os.fstat(fd).st_mode)
         self._is_watching = False
         self._done: asyncio.Future[None] = self._loop.create_future()
 
@@ -64,6 +70,12 @@ class _End:
     async def wait(self) -> None:
         """Wait for the end. Raises the OSError of the descriptor or what ended the link."""
         await asyncio.shield(self._done)
+
+    def _enlarge(self) -> None:
+        """Make the pipe hold more."""
+        self._may_enlarge = False
+        with contextlib.suppress(OSError):  # the user has too much in pipes already
+            fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
 
     def _unwatch(self) -> None:
         raise NotImplementedError
@@ -152,6 +164,8 @@ class Source(_End):
         if size == 0:
             self._end_of_file(None)
             return
+        if size >= _PIPE_IS_FULL and self._may_enlarge:
+            self._enlarge()
         data: Chunk | bytearray = buffer[:size]
         if self._transform is not None:
             data = self._transform(buffer[:size])
@@ -234,6 +248,8 @@ class Sink(_End):
         if not self.done and not self._is_watching:
             self._write()
             if self._chunks and not self.done:
+                if self._may_enlarge:
+                    self._enlarge()
                 self._is_watching = True
                 self._loop.add_writer(self._fd, self._writable)
             else:

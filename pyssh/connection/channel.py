@@ -42,7 +42,7 @@ from pyssh.messages.connection import (
     ChannelSuccess,
     ChannelWindowAdjust,
 )
-from pyssh.wire.channel_data import data_header, extended_data_header
+from pyssh.wire.channel_data import data_fields
 from pyssh.wire.message import Message, Struct
 
 
@@ -97,7 +97,7 @@ class Surroundings:
         "now",
         "pending_requests",
         "send",
-        "send_parts",
+        "send_strings",
     )
 
     def __init__(
@@ -108,7 +108,7 @@ class Surroundings:
         pending_requests: int,
         growth_left: int,
         send: Callable[[Message], None],
-        send_parts: Callable[[bytes, bytes | memoryview], None],
+        send_strings: Callable[[bytes, memoryview, int], None],
         can_send: Callable[[], bool],
         emit: Callable[[AnyEvent], None],
     ) -> None:
@@ -118,7 +118,7 @@ class Surroundings:
         self.growth_left = growth_left
         self.now = 0.0
         self.send = send
-        self.send_parts = send_parts
+        self.send_strings = send_strings
         self.can_send = can_send
         self.emit = emit
 
@@ -306,34 +306,24 @@ class Channel:
 
     def send_data(self, data: bytes | memoryview, data_type_code: int) -> int:
         """Send what may be sent now, in packets that the peer takes; return how much that was."""
-        around = self._around
         window = self.remote_window
-        length = len(data)
-        if length > window.available:  # noqa: PLR1730  # min() costs a tenth of a microsecond a packet
-            length = window.available
-        limit = window.maximum_packet_size
-        view = data if length <= limit and length == len(data) else memoryview(data)
-        sent = 0
-        # sending may be what makes a rekey due, so the question is put before every packet
-        while sent < length and around.can_send():
-            size = min(length - sent, limit)
-            around.send_parts(
-                extended_data_header(self.remote_number, data_type_code, size)
-                if data_type_code
-                else data_header(self.remote_number, size),
-                view if size == len(view) else view[sent : sent + size],
-            )
-            window.available -= size
-            sent += size
-        return sent
+        length = min(len(data), window.available)
+        if not length or not self._around.can_send():
+            return 0
+        fields = data_fields(self.remote_number, data_type_code)
+        self._around.send_strings(fields, memoryview(data)[:length], window.maximum_packet_size)
+        window.available -= length
+        return length
 
-    def consumed(self, length: int) -> None:
-        """Note that the reader took data; give window back when it is time."""
+    def consumed(self, length: int) -> bool:
+        """Note that the reader took data; give window back when it is time. Say whether it was."""
         credit = self.local_window.consume(length)
-        if credit and not self.eof_received and not self.close_sent:
-            growth = self.local_window.grow(self._around.growth_left)
-            self._around.growth_left -= growth
-            self._around.send(ChannelWindowAdjust(self.remote_number, credit + growth))
+        if not credit or self.eof_received or self.close_sent:
+            return False
+        growth = self.local_window.grow(self._around.growth_left)
+        self._around.growth_left -= growth
+        self._around.send(ChannelWindowAdjust(self.remote_number, credit + growth))
+        return True
 
     def send_eof(self) -> None:
         """Say that we send no more data; once."""

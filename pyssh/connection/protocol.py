@@ -48,10 +48,11 @@ _OPEN: Final = ChannelState.OPEN
 class ConnectionProtocol:
     """The connection protocol of one side.
 
-    `send` takes control messages at any time; `send_parts` a header and the data behind it, only while
-    `can_send()` is true (no key exchange runs). `emit` takes events; those that are questions come back by
-    `answer`. Calls about a channel that is gone do nothing, as the peer's CLOSE may have crossed them;
-    `UsageError` is for numbers that never were a channel's and calls that the caller could know to be wrong.
+    `send` takes control messages at any time; `send_strings` fields, the data behind them, and the most
+    bytes of it in one packet, only while `can_send()` is true (no key exchange runs). `emit` takes events;
+    those that are questions come back by `answer`. Calls about a channel that is gone do nothing, as the
+    peer's CLOSE may have crossed them; `UsageError` is for numbers that never were a channel's and calls
+    that the caller could know to be wrong.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class ConnectionProtocol:
         *,
         is_client: bool,
         send: Callable[[Message], None],
-        send_parts: Callable[[bytes, bytes | memoryview], None],
+        send_strings: Callable[[bytes, memoryview, int], None],
         can_send: Callable[[], bool],
         emit: Callable[[AnyEvent], None],
     ) -> None:
@@ -76,7 +77,7 @@ class ConnectionProtocol:
             pending_requests=limits.pending_requests,
             growth_left=limits.window_growth,
             send=send,
-            send_parts=send_parts,
+            send_strings=send_strings,
             can_send=can_send,
             emit=emit,
         )
@@ -251,16 +252,17 @@ class ConnectionProtocol:
         found = self._find(channel)
         return found.writable() if found is not None and found.state is _OPEN else 0
 
-    def consumed(self, channel: int, n: int) -> None:
+    def consumed(self, channel: int, n: int) -> bool:
         """Note that the reader took `n` bytes, of any type.
 
-        They are given back to the peer when they make half a window.
+        They are given back to the peer when they make half a window: True when that was now, so that there
+        is something to send.
         """
         found = self._channels.get(channel)
         if found is None:
             self._find(channel)
-        else:
-            found.consumed(n)
+            return False
+        return found.consumed(n)
 
     def send_eof(self, channel: int) -> None:
         """Say that no more data comes; the other direction stays open. Nothing happens the second time."""

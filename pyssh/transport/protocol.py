@@ -112,15 +112,16 @@ class TransportProtocol:
         """Return the next payload for a layer above, or None when there is none before more bytes."""
         if self._version is not None:
             return None
-        reader = self._reader
+        next_payload = self._reader.next_payload
         while not self.waiting and not self._ended:
-            payload = reader.next_payload()
+            payload = next_payload()
             if payload is None:
                 break
             number = payload[0]
             allowed = self._verdicts[number]
             if allowed == gate.ALLOW and (50 <= number < 192 or number in (5, 6)):
-                self._observe_received(payload)
+                if self._options.observer is not None:
+                    self._observe_received(payload)
                 return payload
             self._receive(number, allowed, payload)
         self._rekey_if_due()
@@ -139,7 +140,8 @@ class TransportProtocol:
     @property
     def waiting(self) -> bool:
         """Whether a blocking question is open."""
-        return self._exchange is not None and self._exchange.question is not None
+        exchange = self._exchange
+        return exchange is not None and exchange.question is not None
 
     def _receive(self, number: int, allowed: int, payload: memoryview) -> None:
         if allowed == gate.FORBID:
@@ -325,9 +327,12 @@ class TransportProtocol:
         elif not self._ended:
             self._deferred.put(message)
 
-    def send_parts(self, header: bytes, data: bytes | memoryview) -> None:
-        """Send channel data at once; only while `can_send()`."""
-        self._writer.write(header, data)
+    def send_strings(self, fields: bytes, data: memoryview, most: int) -> None:
+        """Send channel data at once, `most` bytes a packet behind `fields`; only while `can_send()`.
+
+        That keys are worn out is seen when the packets are drained, not between two of them.
+        """
+        self._writer.write_strings(fields, data, most)
 
     def can_send(self) -> bool:
         """Whether channel data may be sent: not during a key exchange, nor after the end."""

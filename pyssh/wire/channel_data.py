@@ -11,16 +11,15 @@ from pyssh.errors import DecodeError
 
 _DATA: Final = Struct(">BII")
 _EXTENDED: Final = Struct(">BIII")
+_DATA_FIELDS: Final = Struct(">BI")
+_EXTENDED_FIELDS: Final = Struct(">BII")
 
 
-def data_header(recipient_channel: int, length: int) -> bytes:
-    """Return what goes before `length` bytes of CHANNEL_DATA."""
-    return _DATA.pack(94, recipient_channel, length)
-
-
-def extended_data_header(recipient_channel: int, data_type_code: int, length: int) -> bytes:
-    """Return what goes before `length` bytes of CHANNEL_EXTENDED_DATA."""
-    return _EXTENDED.pack(95, recipient_channel, data_type_code, length)
+def data_fields(recipient_channel: int, data_type_code: int) -> bytes:
+    """Return what goes before the data, a string: CHANNEL_DATA for code 0, else CHANNEL_EXTENDED_DATA."""
+    if data_type_code:
+        return _EXTENDED_FIELDS.pack(95, recipient_channel, data_type_code)
+    return _DATA_FIELDS.pack(94, recipient_channel)
 
 
 def unpack_data(payload: memoryview) -> tuple[int, int, memoryview]:

@@ -82,7 +82,7 @@ class Owner:
             ClientOptions(limits=LIMITS),
             is_client=self.is_client,
             send=self._send,
-            send_parts=self._send_parts,
+            send_strings=self._send_strings,
             can_send=lambda: self.can_send,
             emit=self.events.append,
         )
@@ -90,9 +90,11 @@ class Owner:
     def _send(self, message: Message) -> None:
         self.under_way.append(message.encode())
 
-    def _send_parts(self, header: bytes, data: bytes | memoryview) -> None:
+    def _send_strings(self, fields: bytes, data: memoryview, most: int) -> None:
         assert self.can_send
-        self.under_way.append(header + bytes(data))
+        for start in range(0, len(data), most):
+            piece = bytes(data[start : start + most])
+            self.under_way.append(fields + len(piece).to_bytes(4, "big") + piece)
 
 
 class Connections(RuleBasedStateMachine):

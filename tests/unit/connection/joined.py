@@ -30,14 +30,16 @@ class End:
             self.options,
             is_client=self.is_client,
             send=lambda message: self.payloads.append(message.encode()),
-            send_parts=self._send_parts,
+            send_strings=self._send_strings,
             can_send=lambda: self.can_send,
             emit=self.events.append,
         )
 
-    def _send_parts(self, header: bytes, data: bytes | memoryview) -> None:
+    def _send_strings(self, fields: bytes, data: memoryview, most: int) -> None:
         assert self.can_send
-        self.payloads.append(header + bytes(data))
+        for start in range(0, len(data), most):
+            piece = bytes(data[start : start + most])
+            self.payloads.append(fields + len(piece).to_bytes(4, "big") + piece)
 
     def receive(self, message: Message) -> None:
         """Take a message as if a peer had sent it."""

@@ -80,14 +80,6 @@ def test_nothing_is_sent_during_a_key_exchange() -> None:
     assert end.protocol.send_data(0, b"abc") == 3
 
 
-def test_a_key_exchange_may_begin_between_two_packets() -> None:
-    end = opened(1000, 100)
-    answers = [True, False]
-    end.protocol._around.can_send = lambda: answers.pop(0)
-    assert end.protocol.send_data(0, bytes(250)) == 100
-    assert len(end.payloads) == 1
-
-
 def test_packets_stay_below_our_own_limit_whatever_the_peer_takes() -> None:
     end = opened(2**32 - 1, 2**32 - 1, Limits(packet_size=2048))
     assert end.protocol.send_data(0, bytes(3000)) == 3000

