@@ -3,6 +3,7 @@
 Start-up time counts, so this imports one command's module and nothing else.
 """
 
+import atexit
 import importlib
 import os
 import sys
@@ -20,12 +21,23 @@ _SERVER: Final = "serve"
 
 def main() -> NoReturn:
     """`pyssh`, with the arguments of the process."""
-    sys.exit(run(sys.argv[1:]))
+    _leave(run(sys.argv[1:]))
 
 
 def server_main() -> NoReturn:
     """`pyssh-server`, with the arguments of the process."""
-    sys.exit(run([_SERVER, *sys.argv[1:]]))
+    _leave(run([_SERVER, *sys.argv[1:]]))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without taking the interpreter apart first, which nobody needs and costs 15 ms."""
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or exit_codes.FAILED
+    os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
