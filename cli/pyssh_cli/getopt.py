@@ -61,11 +61,15 @@ class Words(Record):
 
 
 class HostCommand(Record):
-    """As ssh reads its arguments: flags before and behind the host; `host` is empty if there is none."""
+    """As ssh reads its arguments: flags before and behind the host; `host` is empty if there is none.
+
+    `before` is how many of the flags stand before it.
+    """
 
     flags: tuple[Given, ...]
     host: str
     command: tuple[str, ...]
+    before: int = 0
 
 
 class Scanner:
@@ -134,9 +138,10 @@ def parse_host_command(arguments: Sequence[str], flags: Sequence[Flag]) -> HostC
     if not scanner.rest:
         return HostCommand(tuple(given), "", ())
     host = scanner.rest.pop(0)
+    before = len(given)
     if not scanner.terminated:
         given += scanner.take_flags()
-    return HostCommand(tuple(given), host, tuple(scanner.rest))
+    return HostCommand(tuple(given), host, tuple(scanner.rest), before)
 
 
 def format_flags(flags: Sequence[Flag]) -> str:

@@ -4,38 +4,27 @@ For each keyword the first value wins, and flags come first.
 """
 
 import os
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pyssh.errors import SSHError
 from pyssh.record import Record
 from pyssh_cli.getopt import Given, HostCommand
 from pyssh_cli.output import LOG_LEVELS, Output, file_sink, syslog_sink
+from pyssh_cli.overrides import Override, SettingsError, overrides
 from pyssh_config.client import ClientConfig, ConfigFile
 from pyssh_config.errors import ConfigError
 from pyssh_config.forwards import (
     Address,
     Destination,
     UnixPath,
-    check_user,
     parse_destination,
-    parse_forward,
     parse_stdio_forward,
 )
 from pyssh_config.match import ClientContext, SessionKind
-from pyssh_config.values import parse_port
 
 __all__ = ["Settings", "load"]
 
-Override = str | tuple[str, Any]
-
 # ssh has no limit of its own; a configuration that sends each host through another must end somewhere
 _MOST_HOPS: Final = 16
-_MOST_VERBOSE: Final = 3
-
-
-class SettingsError(SSHError):
-    """Flags and configuration that contradict one another."""
 
 
 class Settings(Record):
@@ -101,9 +90,12 @@ def load(command: HostCommand, output: Output) -> Settings:
     words = " ".join(command.command)
     files = _files(command.flags)
     context = _context(command, words)
-    overrides = [*_combined(command.flags), *_one_by_one(command.flags, context.environ)]
-    config = _load(destination, files, overrides, context, strict=not _only_shown(command.flags))
+    said = overrides(command, destination, context.environ, output)
+    config = _load(destination.host, files, said, context, strict=not _only_shown(command.flags))
     config, stdio_forward = _with_stdio_forward(config, command.flags)
+    if _only_shown(command.flags):
+        _remote_command(config, words)
+        return Settings((config,), session="none")
     _prepare_output(config, command.flags, output)
     route = (*_hops(config, files, context), config)
     session, text = _session(config, words)
@@ -121,21 +113,14 @@ def load(command: HostCommand, output: Output) -> Settings:
 
 
 def _load(
-    destination: Destination,
+    host: str,
     files: list[ConfigFile] | None,
-    overrides: list[Override],
+    said: list[Override],
     context: ClientContext,
     *,
     strict: bool = True,
 ) -> ClientConfig:
-    where: list[Override] = []
-    if destination.user is not None:
-        where.append(("user", destination.user))
-    if destination.port is not None:
-        where.append(("port", destination.port))
-    return ClientConfig.load(
-        destination.host, files=files, overrides=[*overrides, *where], context=context, strict=strict
-    )
+    return ClientConfig.load(host, files=files, overrides=said, context=context, strict=strict)
 
 
 def _only_shown(flags: tuple[Given, ...]) -> bool:
@@ -150,94 +135,6 @@ def _files(flags: tuple[Given, ...]) -> list[ConfigFile] | None:
     if not named:
         return None
     return [] if named[-1].lower() == "none" else [ConfigFile(named[-1], is_user=True, is_required=True)]
-
-
-def _combined(flags: tuple[Given, ...]) -> list[Override]:
-    """Return what comes of flags that count together: -t, -T, -N, -W, -v, -q, -M."""
-    terminal = ""
-    master = ""
-    verbosity = 0
-    quiet = False
-    for key, _ in flags:
-        if key == "t":
-            terminal = "force" if terminal in ("yes", "force") else "yes"
-        elif key in "TNW":
-            terminal = "no"
-        elif key == "v":
-            verbosity = min(verbosity + 1, _MOST_VERBOSE)
-        elif key == "q":
-            quiet = True
-        elif key == "M":
-            master = "ask" if master else "yes"
-    overrides = _x11(flags)
-    if master:
-        overrides.append(("control_master", master))
-    if terminal:
-        overrides.append(("request_tty", terminal))
-    if verbosity or quiet:
-        overrides.append(("log_level", f"DEBUG{verbosity}" if verbosity else "QUIET"))
-    return overrides
-
-
-def _x11(flags: tuple[Given, ...]) -> list[Override]:
-    """Return what comes of -X, -x and -Y, of which the last one counts."""
-    last = next((key for key, _ in reversed(flags) if key in "XxY"), "")
-    overrides: list[Override] = [("forward_x11", last != "x")] if last else []
-    return [*overrides, ("forward_x11_trusted", True)] if last == "Y" else overrides
-
-
-def _user(text: str) -> str:
-    check_user(text)
-    return text
-
-
-_SIMPLE: Final[Mapping[str, Override]] = {
-    "4": ("address_family", "inet"),
-    "6": ("address_family", "inet6"),
-    "C": ("compression", True),
-    "f": ("fork_after_authentication", True),
-    "g": ("gateway_ports", True),
-    "N": ("session_type", "none"),
-    "W": ("session_type", "none"),
-    "n": ("stdin_null", True),
-    "s": ("session_type", "subsystem"),
-}
-
-_WITH_VALUE: Final[Mapping[str, Callable[[str], Override]]] = {
-    "b": lambda value: ("bind_address", value),
-    "c": lambda value: f"Ciphers={value}",
-    "e": lambda value: f"EscapeChar={value}",
-    "i": lambda value: ("identity_file", (None if value.lower() == "none" else value,)),
-    "J": lambda value: f"ProxyJump={value}",
-    "l": lambda value: ("user", _user(value)),
-    "m": lambda value: f"MACs={value}",
-    "o": lambda value: value,
-    "P": lambda value: ("tag", value),
-    "p": lambda value: ("port", parse_port(value)),
-    "S": lambda value: f"ControlPath={value}",
-}
-
-_FORWARDS: Final = {
-    "D": ("dynamic_forward", {"dynamic": True}),
-    "L": ("local_forward", {}),
-    "R": ("remote_forward", {"remote": True}),
-}
-
-
-def _one_by_one(flags: tuple[Given, ...], environ: Mapping[str, str]) -> list[Override]:
-    overrides: list[Override] = []
-    for key, value in flags:
-        try:
-            if key in _SIMPLE:
-                overrides.append(_SIMPLE[key])
-            elif key in _WITH_VALUE:
-                overrides.append(_WITH_VALUE[key](value))
-            elif key in _FORWARDS:
-                field, form = _FORWARDS[key]
-                overrides.append((field, (parse_forward(value, environ=environ, **form),)))
-        except ConfigError as error:
-            raise error.at(f"-{key}", 0) from None
-    return overrides
 
 
 def _context(command: HostCommand, words: str) -> ClientContext:
@@ -274,6 +171,7 @@ def _with_stdio_forward(
         changes["exit_on_forward_failure"] = True
     if "clear_all_forwardings" not in config.sources:
         changes |= dict.fromkeys(("local_forward", "remote_forward", "dynamic_forward"), ())
+        changes |= {"clear_all_forwardings": True, "tunnel": "no"}
     return config.replace(**changes), target
 
 
@@ -300,10 +198,7 @@ def _mux_command(flags: tuple[Given, ...]) -> str:
 
 # these are no reason not to connect, and none to be silent
 _LEFT_OUT: Final = {
-    "check_host_ip": "CheckHostIP",
     "forward_agent": "ForwardAgent",
-    "update_host_keys": "UpdateHostKeys",
-    "visual_host_key": "VisualHostKey",
 }
 
 
@@ -327,9 +222,7 @@ def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Outp
 
 def _session(config: ClientConfig, words: str) -> tuple[SessionKind, str]:
     """Return what to run: the kind of session, and the command or the subsystem's name."""
-    remote_command = config.expand("remote_command")
-    if remote_command is not None and words:
-        raise SettingsError("RemoteCommand and a command were given; -o RemoteCommand=none drops the first")
+    remote_command = _remote_command(config, words)
     text = words or remote_command or ""
     if config.session_type == "subsystem":
         if not text:
@@ -340,6 +233,18 @@ def _session(config: ClientConfig, words: str) -> tuple[SessionKind, str]:
     if config.fork_after_authentication and not text:
         raise SettingsError("-f needs a command to run in the background, or -N to run none")
     return ("exec", text) if text else ("shell", "")
+
+
+def _remote_command(config: ClientConfig, words: str) -> str | None:
+    remote_command = config.expand("remote_command")
+    if remote_command is not None and words:
+        raise SettingsError("RemoteCommand and a command were given; -o RemoteCommand=none drops the first")
+    return remote_command
+
+
+def _hop_overrides(hop: Destination) -> list[Override]:
+    said: list[Override] = [] if hop.user is None else [("user", hop.user)]
+    return said if hop.port is None else [*said, ("port", hop.port)]
 
 
 def _hops(
@@ -354,7 +259,7 @@ def _hops(
         raise ConfigError(f"more than {_MOST_HOPS} hosts on the way", keyword="ProxyJump")
     hops: list[ClientConfig] = []
     for hop in config.jump_hosts():
-        found = _load(hop, files, [], context)
+        found = _load(hop.host, files, _hop_overrides(hop), context)
         if hops:
             found = found.replace(proxy_jump=None, proxy_command=None)
         elif _is_same(found, config):

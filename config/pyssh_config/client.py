@@ -9,7 +9,7 @@ from pyssh.record import Record
 from .client_reader import ClientReader, ConfigFile, Source, connection_tokens
 from .client_values import AddKeys, ChannelTimeout, IPQoS, PermittedName, RemotePermit, TunnelDevices
 from .errors import ConfigError
-from .forwards import Destination, Forward, parse_jump
+from .forwards import Address, Destination, Forward, UnixPath, parse_jump
 from .keywords import CLIENT_KEYWORDS
 from .known_hosts import host_port_name
 from .lexer import expand_tilde
@@ -20,6 +20,7 @@ from .values import RekeyLimit
 __all__ = ["ClientConfig", "ConfigFile", "Source", "default_files"]
 
 _NONE: Final = "none"
+_FORWARDS: Final = ("local_forward", "remote_forward")
 _IDENTITY_NAMES: Final = ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "mldsa44_ed25519")
 _USER_KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 
@@ -73,7 +74,7 @@ class ClientConfig(Record):
     fork_after_authentication: bool = False
     forward_agent: bool | str = False
     forward_x11: bool = False
-    forward_x11_timeout: int | None = 1200
+    forward_x11_timeout: int = 1200
     forward_x11_trusted: bool = False
     gateway_ports: bool = False
     global_known_hosts_file: tuple[str, ...] = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -178,10 +179,15 @@ class ClientConfig(Record):
             if field in named:
                 named[field] = tuple(_NONE if path is None else path for path in named[field])
         if named.get("clear_all_forwardings"):
-            named |= dict.fromkeys(("local_forward", "remote_forward", "dynamic_forward"), ())
+            named |= dict.fromkeys((*_FORWARDS, "dynamic_forward"), ())
             named["tunnel"] = "no"
-        if named.get("user_known_hosts_file", _USER_KNOWN_HOSTS) != _USER_KNOWN_HOSTS:
+        usual = named.get("user_known_hosts_file", _USER_KNOWN_HOSTS[:1]) == _USER_KNOWN_HOSTS[:1]
+        if not usual or named.get("verify_host_key_dns", "no") != "no":
             named.setdefault("update_host_keys", "no")  # the keys might land where nobody expects them
+        if named.get("update_host_keys") == "ask" and not _can_be_asked(named, reader.context):
+            named["update_host_keys"] = "no"
+        if named.get("proxy_jump") is not None:
+            named["proxy_use_fdpass"] = False  # a jump host's is no command of the user's
         named["host_name"] = reader.host_name()
         named["user"] = values.get("user", reader.context.local_user)
         config = cls(
@@ -191,7 +197,18 @@ class ClientConfig(Record):
             warnings=tuple(reader.warnings),
             **named,
         )
-        return config.replace(user=config.expand("user") or config.user)
+        config = config.replace(user=config.expand("user") or config.user)
+        forwards = {field: config.expanded_forwards(field) for field in _FORWARDS}
+        return config.replace(**forwards)
+
+    def expanded_forwards(self, field: str) -> tuple[Forward, ...]:
+        """Return forwardings with the tokens replaced in the paths of their sockets."""
+
+        def expanded(end: Address | UnixPath | None) -> Address | UnixPath | None:
+            return UnixPath(self._expanded(field, end.path)) if isinstance(end, UnixPath) else end
+
+        forwards: tuple[Forward, ...] = getattr(self, field)
+        return tuple(Forward(expanded(one.listen), expanded(one.connect)) for one in forwards)
 
     @property
     def known_hosts_names(self) -> tuple[str, str]:
@@ -251,6 +268,18 @@ class ClientConfig(Record):
             host_key_alias=self.host_key_alias,
             proxy_jump=self.proxy_jump,
         )
+
+
+def _can_be_asked(named: Mapping[str, Any], context: ClientContext) -> bool:
+    """Whether somebody sits at a shell, and sees questions."""
+    return not (
+        context.command
+        or named.get("remote_command")
+        or named.get("session_type", "default") != "default"
+        or named.get("fork_after_authentication")
+        or (named.get("control_path") and named.get("control_persist") is not None)
+        or named.get("log_level") in ("QUIET", "FATAL", "ERROR")
+    )
 
 
 _WITH_TILDE: Final = frozenset(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pyssh.errors import UsageError
 from pyssh.record import Record
@@ -11,12 +11,19 @@ from .errors import COMMAND_LINE, ConfigError, escape
 from .forwards import parse_jump
 from .keywords import Combine, Keyword, Support
 from .lexer import INCLUDE_DEPTH, Line, include_paths, parse_line, read_lines
-from .match import ClientContext, ClientFacts, match_client, matches_host_line
+from .match import ClientContext, ClientFacts, SessionKind, check_match, match_client, matches_host_line
 from .patterns import matches_list, matches_pattern
 from .tokens import CLIENT_TOKENS, expand
-from .values import Arguments
+from .values import Arguments, RekeyLimit
 
 SYSTEM_DIRECTORY: Final = "/etc/ssh"
+_UNSET_BY_NONE: Final = ("connect_timeout", "forward_x11_timeout", "server_alive_interval")
+# what decides about canonical names cannot depend on their outcome
+_SETTLED_EARLY: Final = {
+    "canonicalize_fallback_local": True,
+    "canonicalize_hostname": "no",
+    "canonicalize_max_dots": 1,
+}
 _EXCLUSIVE: Final = {"proxy_jump": "proxy_command", "proxy_command": "proxy_jump"}
 
 
@@ -55,6 +62,8 @@ class ClientReader:
 
     def host_name(self) -> str:
         """Return the name to connect to, as known by now."""
+        if self._is_final:
+            return self._host
         template = self.values.get("host_name", self.original_host)
         try:
             return expand(template, {"h": self.original_host}, CLIENT_TOKENS["host_name"]).lower()
@@ -91,6 +100,8 @@ class ClientReader:
         self._host = self.values["host_name"] = self.host_name()
         self.sources.setdefault("host_name", Source(COMMAND_LINE, 0, "HostName"))
         self._is_final = True
+        for field, default in _SETTLED_EARLY.items():
+            self.values.setdefault(field, default)
         self.warnings.clear()
 
     def read(self, files: Sequence[ConfigFile]) -> None:
@@ -112,8 +123,10 @@ class ClientReader:
             match line.keyword.lower():
                 case "host":
                     is_active = matches_host_line(line, self._host) and not never
+                case "match" if never:
+                    check_match(line)
                 case "match":
-                    is_active = not never and self._match(line)
+                    is_active = self._match(line)
                 case "include":
                     self._include(line, place, is_active=is_active)
                 case _:
@@ -138,10 +151,15 @@ class ClientReader:
             context=self.context,
             is_final=self._is_final,
             run=self._run,
+            session=self._session(),
         )
         result = match_client(line, facts)
         self.wants_final = self.wants_final or result.wants_final
         return result.matches
+
+    def _session(self) -> SessionKind:
+        configured: SessionKind | Literal["default"] = self.values.get("session_type", "default")
+        return self.context.session if configured == "default" else configured
 
     def _user(self) -> str:
         user: str = self.values.get("user", self.context.local_user)
@@ -189,7 +207,11 @@ class ClientReader:
         if row.field == "refuse_connection":
             problem = f"the configuration refuses this connection: {escape(value)}"
             raise ConfigError(problem, path=source.path, line=source.line, keyword=source.keyword)
-        if row.combine is Combine.FIRST:
+        if isinstance(value, RekeyLimit) and row.field in self.values:
+            # size and time are each settled by the first line that has them
+            first: RekeyLimit = self.values[row.field]
+            self.values[row.field] = first.replace(seconds=first.seconds or value.seconds)
+        elif row.combine is Combine.FIRST:
             self._store_first(row.field, value, source)
         elif row.combine is Combine.APPEND:
             self._append(row.field, value, source)
@@ -198,6 +220,8 @@ class ClientReader:
                 self._extend(row.field, word, source)
 
     def _store_first(self, field: str, value: Any, source: Source) -> None:
+        if value is None and field in _UNSET_BY_NONE:
+            return
         if field not in self.values and _EXCLUSIVE.get(field) not in self.values:
             self.values[field] = value
             self.sources[field] = source

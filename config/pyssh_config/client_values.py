@@ -131,7 +131,7 @@ def canonical_domains(arguments: Arguments) -> tuple[str, ...]:
     for word in words:
         if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?!\.))*", word):
             raise ConfigError(f'"{escape(word)}" is not a domain name')
-    return _few(words)
+    return _few(tuple(word.removesuffix(".") for word in words))
 
 
 class PermittedName(Record):
@@ -191,7 +191,11 @@ class TunnelDevices(Record):
 
 def tunnel_devices(arguments: Arguments) -> TunnelDevices:
     """Parse `TunnelDevice`: local[:remote], numbers or `any`."""
-    word = one_word(arguments)
+    return parse_devices(one_word(arguments))
+
+
+def parse_devices(word: str) -> TunnelDevices:
+    """Parse the numbers of -w."""
     local, _, remote = word.partition(":")
     try:
         return TunnelDevices(_device(local), _device(remote or "any"))

@@ -1,15 +1,16 @@
 """`Host` and `Match`: whether a section applies, decided from facts that the caller hands in."""
 
+import ipaddress
 import os
 import pwd
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal
 
 from pyssh.record import Record
 
-from .addresses import matches_addresses
+from .addresses import matches_addresses, parse_network
 from .errors import ConfigError, escape
 from .lexer import Line
 from .patterns import matches_host, matches_list, matches_pattern
@@ -22,7 +23,8 @@ class ClientContext(Record):
     """Where the client runs and what it was asked for.
 
     `run` executes a command in the user's shell for `Match exec` and says whether it succeeded; without it no
-    such section applies. `version` is what `Match version` compares.
+    such section applies. `version` is what `Match version` compares. `addresses` returns those of this
+    machine's network interfaces, for `Match localnetwork`.
     """
 
     home: str
@@ -34,6 +36,7 @@ class ClientContext(Record):
     session: SessionKind = "shell"
     version: str = ""
     run: Callable[[str], bool] | None = None
+    addresses: Callable[[], Sequence[str]] = tuple
 
     @classmethod
     def of_process(
@@ -57,7 +60,14 @@ class ClientContext(Record):
             session,
             version,
             run,
+            _own_addresses,
         )
+
+
+def _own_addresses() -> list[str]:
+    from .interfaces import interfaces  # noqa: PLC0415  # few configurations ask
+
+    return [interface.address for interface in interfaces()]
 
 
 class ClientFacts(Record):
@@ -70,6 +80,7 @@ class ClientFacts(Record):
     context: ClientContext
     is_final: bool
     run: Callable[[str], bool]
+    session: SessionKind = "shell"
 
 
 class MatchResult(Record):
@@ -102,14 +113,25 @@ def match_client(line: Line, facts: ClientFacts) -> MatchResult:
             _check_all(line, position, len(criteria))
             holds = True
         elif name in ("final", "canonical"):
-            wants_final = wants_final or name == "final"
+            wants_final = wants_final or (name == "final" and not negated)
             holds = facts.is_final
         elif name == "exec":
             holds = result and facts.run(value)
         else:
-            holds = _CLIENT_TESTS[name](facts, value)
+            try:
+                holds = _CLIENT_TESTS[name](facts, value)
+            except ConfigError as error:
+                raise error.at(line.path, line.number, f"{line.keyword} {name}") from None
         result = result and holds != negated
     return MatchResult(result, wants_final)
+
+
+def check_match(line: Line) -> None:
+    """Check the syntax of a `Match` line that cannot apply. Raises ConfigError."""
+    criteria = _criteria(line, _CLIENT_CRITERIA)
+    for position, (name, _, _) in enumerate(criteria):
+        if name == "all":
+            _check_all(line, position, len(criteria))
 
 
 def _check_all(line: Line, position: int, count: int) -> None:
@@ -124,14 +146,28 @@ _CLIENT_TESTS: Final[Mapping[str, Callable[[ClientFacts, str], bool]]] = {
     "originalhost": lambda facts, value: matches_host(facts.original_host, value),
     "user": lambda facts, value: matches_list(facts.user, value),
     "localuser": lambda facts, value: matches_list(facts.context.local_user, value),
-    "tagged": lambda facts, value: matches_list(facts.tag, value),
-    "command": lambda facts, value: matches_list(facts.context.command, value),
-    "sessiontype": lambda facts, value: matches_list(facts.context.session, value),
+    "tagged": lambda facts, value: _matches_what_may_be_absent(facts.tag, value),
+    "command": lambda facts, value: _matches_what_may_be_absent(facts.context.command, value),
+    "sessiontype": lambda facts, value: matches_list(facts.session, value),
     "version": lambda facts, value: matches_list(facts.context.version, value),
+    "localnetwork": lambda facts, value: _is_on_network(facts.context.addresses(), value),
 }
+
+
+def _matches_what_may_be_absent(text: str, patterns: str) -> bool:
+    """Whether a tag or command matches; the one that is not there is matched by the empty pattern alone."""
+    return matches_list(text, patterns) if text and patterns else text == patterns
+
+
+def _is_on_network(addresses: Iterable[str], networks: str) -> bool:
+    found = [parse_network(network) for network in networks.split(",")]
+    return any(ipaddress.ip_address(address) in network for address in addresses for network in found)
+
+
 _WITHOUT_VALUE: Final = ("all", "final", "canonical", "invalid-user")
-_NOT_YET: Final = ("localnetwork", "rdomain")
-_CLIENT_CRITERIA: Final = ("all", "final", "canonical", "exec", *_CLIENT_TESTS, "localnetwork")
+_MAY_BE_EMPTY: Final = ("tagged", "command")
+_NOT_YET: Final = ("rdomain",)
+_CLIENT_CRITERIA: Final = ("all", "final", "canonical", "exec", *_CLIENT_TESTS)
 
 
 class ServerContext(Record):
@@ -209,6 +245,8 @@ def _criteria(line: Line, known: tuple[str, ...]) -> list[tuple[str, bool, str]]
             if following is None:
                 raise _error(line, f"the criterion {name} needs a value")
             value = following
+        if not value and name not in (*_WITHOUT_VALUE, *_MAY_BE_EMPTY):
+            raise _error(line, f"the value of the criterion {name} is empty")
         found.append((name, negated, value))
     if not found:
         raise _error(line, "a criterion is missing")

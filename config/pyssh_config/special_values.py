@@ -8,6 +8,7 @@ from pyssh.record import Record
 from .addresses import matches_addresses
 from .errors import ConfigError, escape
 from .forwards import parse_jump
+from .tokens import expand_variables
 from .values import (
     Arguments,
     all_words,
@@ -38,6 +39,7 @@ def proxy_jump(arguments: Arguments) -> str | None:
 def identity_agent(arguments: Arguments) -> str:
     """Parse `IdentityAgent`: a path, `none`, `SSH_AUTH_SOCK`, or `$NAME` for a variable's value."""
     word = one_word(arguments)
+    expand_variables(word, arguments.environ)  # raises for one that is not set
     if word.startswith("$") and not word.startswith("${") and not word[1:].replace("_", "a").isalnum():
         raise ConfigError(f'"{escape(word)}" is not a name of an environment variable')
     return word

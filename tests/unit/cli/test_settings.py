@@ -37,7 +37,18 @@ def test_every_flag_of_ssh_is_known_and_takes_a_value_where_ssh_does() -> None:
         (("-e", "^A", "h"), "escape_char", "\x01"),
         (("-e", "none", "h"), "escape_char", None),
         (("-g", "h"), "gateway_ports", True),
-        (("-i", "a b", "-i", "c", "h"), "identity_file", ("a b", "c")),
+        (
+            ("-i", "/dev/null", "-i", "/no/such", "-i", "/dev/zero", "h"),
+            "identity_file",
+            ("/dev/null", "/dev/zero"),
+        ),
+        (("-6", "-4", "-o", "AddressFamily=inet6", "h"), "address_family", "inet"),
+        (("-v", "-q", "h"), "log_level", "QUIET"),
+        (("bob@h", "-l", "eve"), "user", "bob"),
+        (("-l", "eve", "bob@h"), "user", "eve"),
+        (("-o", "User=eve", "bob@h"), "user", "eve"),
+        (("-B", "lo", "h"), "bind_interface", "lo"),
+        (("-S", "a b", "h"), "control_path", "a b"),
         (("-l", "bob", "h"), "user", "bob"),
         (("bob@h",), "user", "bob"),
         (("-p", "2222", "h"), "port", 2222),
@@ -107,7 +118,16 @@ def test_standard_streams_to_an_address_imply_other_flags() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("-s", "h"), ("-f", "h"), ("-o", "RemoteCommand=a", "h", "b"), ("-S", "/path", "h"), ("-l", "a;b", "h")],
+    [
+        ("-s", "h"),
+        ("-f", "h"),
+        ("-o", "RemoteCommand=a", "h", "b"),
+        ("-l", "a;b", "h"),
+        ("-N", "-s", "h", "x"),
+        ("-W", "a:1", "-W", "b:2", "h"),
+        ("-J", "a", "-J", "b", "h"),
+        ("-w", "x", "h"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(SSHError):

@@ -1,5 +1,3 @@
-import subprocess
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +8,9 @@ from hypothesis import strategies as st
 from pyssh.errors import UsageError
 from pyssh_config.client import ClientConfig, ConfigFile, default_files
 from pyssh_config.errors import ConfigError
-from pyssh_config.forwards import Address, Destination, Forward, UnixPath, parse_forward
-from pyssh_config.keywords import CLIENT_KEYWORDS, Support
+from pyssh_config.forwards import Address, Destination, Forward, parse_forward
 from pyssh_config.match import ClientContext
 from pyssh_config.values import RekeyLimit
-from tests.support import peers
 
 CONTEXT = ClientContext("/home/me", "me", 1000, "laptop.example", {"HOME": "/env", "SOCK": "/run/sock"})
 
@@ -230,9 +226,7 @@ def test_unknown_keywords(files: Files) -> None:
 
 
 def test_keywords_that_are_not_built(files: Files) -> None:
-    with pytest.raises(
-        ConfigError, match="line 2: Tunnel: this keyword is known but not supported yet"
-    ):
+    with pytest.raises(ConfigError, match="line 2: Tunnel: this keyword is known but not supported yet"):
         files.load("\nTunnel ethernet")
     files.load("Tunnel no\nTunnel ethernet")
     files.load("Host nope\n Tunnel ethernet")
@@ -280,134 +274,6 @@ def test_any_text_is_a_configuration_or_an_error(tmp_path_factory: pytest.TempPa
         except ConfigError as error:
             problem = str(error)
         assert problem.isprintable()
-
-
-CORPUS = [
-    ("", "Host.Example"),
-    ("Host a b*\n Port 3\n User u\nHost !bad *\n ServerAliveInterval 1m\n", "bb"),
-    ("Host *\n HostName %h.example.com\n IdentityFile ~/k1\n IdentityFile k2\n IdentitiesOnly yes\n", "X"),
-    ("User=me\nPort = 2200\nCompression  yes # really\nTCPKeepAlive\tno\n", "h"),
-    ('"User" "a b"\nRemoteCommand echo "x  y" # z\n', "h"),
-    ("LocalForward 8080 localhost:80\nLocalForward *:81 [::1]:82\nLocalForward /run/a /run/b\n", "h"),
-    (
-        "LocalForward [::1]:1 h:2\nRemoteForward 0 h:3\nRemoteForward 8088\nDynamicForward localhost:1080\n",
-        "h",
-    ),
-    ("RekeyLimit 1G 1h\nConnectTimeout 90\nServerAliveCountMax 5\nConnectionAttempts 4\n", "h"),
-    (
-        "StrictHostKeyChecking off\nCheckHostIP yes\nHashKnownHosts yes\nUpdateHostKeys ask\n",
-        "h",
-    ),
-    ("StrictHostKeyChecking accept-new\nUserKnownHostsFile none\nGlobalKnownHostsFile /a /b\n", "h"),
-    ("SendEnv A B\nSendEnv -A\nSendEnv C*\nSetEnv X=1 Y=2\n", "h"),
-    ("Match user root\n Port 5\nMatch host x originalhost y\n Port 6\nMatch all\n User z\n", "x"),
-    ("Match originalhost x !host y\n Tag t\n Port 5\nMatch final host x\n Compression yes\n", "x"),
-    ("ProxyJump a@b:22,c\nProxyCommand none\n", "h"),
-    ("ProxyCommand nc %h %p\nProxyJump b\n", "h"),
-    ("RequestTTY force\nSessionType none\nStdinNull yes\nForkAfterAuthentication no\n", "h"),
-    ("EscapeChar none\nLogLevel verbose\nVisualHostKey true\nFingerprintHash md5\nGatewayPorts yes\n", "h"),
-    (
-        "EscapeChar ^]\nLogLevel QUIET\nClearAllForwardings yes\nLocalForward 1 h:2\n",
-        "h",
-    ),
-    (
-        "PreferredAuthentications publickey,password\nPasswordAuthentication no\nNumberOfPasswordPrompts 1\n",
-        "h",
-    ),
-    ("KbdInteractiveAuthentication no\nPubkeyAuthentication host-bound\nIdentityAgent none\n", "h"),
-    ("AddressFamily inet6\nBindAddress 192.0.2.1\nCertificateFile ~/c\nForwardAgent yes\n", "h"),
-    ("Host x\n User a\nMatch !final\n Port 9\nHost *\n Port 8\n", "y"),
-    ("IdentityFile none\n", "h"),
-]
-FIELDS = {
-    row.name.lower(): row.field
-    for row in CLIENT_KEYWORDS.values()
-    if row.support is Support.BUILT
-    and row.field
-    not in ("forward_x11_trusted", "refuse_connection", "ignore_unknown", "ciphers", "macs", "kex_algorithms")
-    and not row.field.endswith("_algorithms")
-}
-TESTED = FIELDS.keys()
-NEWER = {"obscurekeystroketiming", "tag"}
-SPELLED: dict[str, dict[Any, str]] = {
-    "pubkeyauthentication": {"yes": "true", "no": "false"},
-    "updatehostkeys": {"yes": "true", "no": "false"},
-    "tcpkeepalive": {"yes": "true yes", "no": "false no"},  # the newest says true, older ones yes
-    "requesttty": {"yes": "true", "no": "false"},
-    "stricthostkeychecking": {"yes": "true", "no": "false"},
-    "escapechar": {None: "none", "\x1d": "\\^]"},
-    "connecttimeout": {None: "none"},
-    "obscurekeystroketiming": {20: "yes", None: "no"},
-    "permitremoteopen": {None: "any"},
-    "streamlocalbindmask": {0o177: "0177"},
-    "fingerprinthash": {"md5": "MD5", "sha256": "SHA256"},
-    "loglevel": {"DEBUG1": "DEBUG", "QUIET": "SILENT"},
-}
-
-
-def shown(name: str, config: ClientConfig) -> list[str]:
-    field = FIELDS[name]
-    value = getattr(config, field)
-    if name in SPELLED and value in SPELLED[name]:
-        return [SPELLED[name][value]]
-    if field in ("local_forward", "dynamic_forward", "send_env", "certificate_file"):
-        return [str(part) for part in value]
-    if field == "identity_file":
-        return [str(part) for part in value] or ["none"]
-    if field == "remote_forward":
-        return [str(part) if part.connect else f"{part} [socks]:0" for part in value]
-    if field == "set_env":
-        return [f"{key}={text}" for key, text in value]
-    if field == "user_known_hosts_file":
-        return [" ".join(config.paths(field)) or "none"]
-    if isinstance(value, tuple):
-        return [" ".join(value) or "none"]
-    if isinstance(value, bool):
-        return ["yes" if value else "no"]
-    return [] if value is None or value == "" else [str(value)]
-
-
-@pytest.mark.parametrize("peer", [peers.NEWEST, peers.DISTRIBUTION], ids=str)
-@pytest.mark.parametrize("number", range(len(CORPUS)))
-def test_values_are_those_of_ssh(files: Files, peer: peers.OpenSSH, number: int) -> None:
-    text, host = CORPUS[number]
-    path = files.write("config", text)
-    if "Tag" in text and peer.version < (9, 4):
-        pytest.skip("this version has no Tag")
-    program = peers.require(peer).path("ssh")
-    done = subprocess.run(
-        [program, "-F", str(path), "-G", host],
-        capture_output=True,
-        text=True,
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
-    theirs: dict[str, list[str]] = defaultdict(list)
-    for line in done.stdout.splitlines():
-        keyword, _, value = line.partition(" ")
-        theirs[keyword.lower()].append(value)
-    config = ClientConfig.load(host, files=[ConfigFile(str(path), is_user=True, is_required=True)])
-    # -G prints forwards to sockets a second time, as if they were dynamic
-    sockets = [str(item.listen) for item in config.local_forward if isinstance(item.connect, UnixPath)]
-    theirs["dynamicforward"] = [text for text in theirs["dynamicforward"] if text not in sockets]
-    for name in TESTED - NEWER if peer.version < (10, 0) else TESTED:
-        ours = shown(name, config)
-        if name == "identityfile" and config.identity_file == ClientConfig.record_defaults["identity_file"]:
-            assert set(ours) - set(theirs[name]) <= {"~/.ssh/id_mldsa44_ed25519"}
-        elif name == "tcpkeepalive":
-            assert theirs[name][0] in ours[0].split()
-        else:
-            assert theirs[name] == ours, name
-
-
-@pytest.mark.parametrize(
-    ("text", "host"),
-    [(text, host) for text, host in CORPUS if "Forward" in text],
-)
-def test_forwards_survive_being_written(files: Files, text: str, host: str) -> None:
-    config = files.load(text, host)
-    for forward in config.local_forward:
-        assert files.load(f"LocalForward {forward}").local_forward == (forward,)
 
 
 def test_rekey_limit(files: Files) -> None:

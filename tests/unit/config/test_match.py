@@ -11,7 +11,15 @@ from pyssh_config.match import (
     matches_host_line,
 )
 
-CONTEXT = ClientContext("/home/me", "me", 1000, command="ls -l", session="exec", version="pyssh_1")
+CONTEXT = ClientContext(
+    "/home/me",
+    "me",
+    1000,
+    command="ls -l",
+    session="exec",
+    version="pyssh_1",
+    addresses=lambda: ("127.0.0.1", "10.1.2.3", "fd00::7"),
+)
 
 
 def line(text: str) -> Line:
@@ -26,7 +34,7 @@ def facts(*, final: bool = False, ran: list[str] | None = None, tag: str = "") -
             ran.append(command)
         return command == "true"
 
-    return ClientFacts("Alias", "real.example", "bob", tag, CONTEXT, final, run)
+    return ClientFacts("Alias", "real.example", "bob", tag, CONTEXT, final, run, CONTEXT.session)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,12 @@ def test_host_lines(text: str, host: str, matches: bool) -> None:
         ("tagged x", False),
         ('command "ls *"', True),
         ("sessiontype exec", True),
+        ("localnetwork 192.0.2.0/24,10.0.0.0/8", True),
+        ("localnetwork fd00::/64", True),
+        ("localnetwork 192.0.2.0/24", False),
+        ('command ""', False),
+        ('tagged ""', True),
+        ("tagged *", False),
         ("version pyssh_*", True),
         ("final", False),
         ("!final", True),
@@ -99,12 +113,13 @@ def test_exec_runs_only_when_the_rest_before_it_holds() -> None:
         ("all host x", "all cannot be combined"),
         ("host x user y all", "all cannot be combined"),
         ("canonical final all", "all cannot be combined"),
-        ("localnetwork 10.0.0.0/8", "not supported yet"),
+        ("localnetwork 10.0.0.1/8", "host bits zero"),
+        ('user ""', "is empty"),
         ("rdomain x", "is not a criterion"),
     ],
 )
 def test_bad_client_criteria(text: str, problem: str) -> None:
-    with pytest.raises(ConfigError, match=f"f line 4: Match: .*{problem}") as caught:
+    with pytest.raises(ConfigError, match=f"f line 4: Match.*: .*{problem}") as caught:
         match_client(line("Match " + text), facts())
     assert caught.value.line == 4
 
