@@ -18,6 +18,7 @@ from .validity import format_moment
 
 __all__ = ["AllowedSigner", "Claim", "check_signer", "find_principals", "match_principals"]
 
+_BLANKS: Final = re.compile(r"[ \t]+")
 _OPTION: Final = re.compile(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\.)*)")?(,|$)')
 
 
@@ -67,7 +68,8 @@ def _lines(text: str) -> Iterator[tuple[int, str, str]]:
         if stripped.startswith('"'):
             principals, _, rest = stripped[1:].partition('"')
         else:
-            principals, *others = stripped.split(None, 1)
+            # not split(): what else Unicode takes for a blank is none here
+            principals, *others = _BLANKS.split(stripped, 1)
             rest = others[0] if others else ""
         yield number, principals, rest.lstrip(" \t")
 

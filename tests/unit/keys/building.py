@@ -1,5 +1,8 @@
 """Bytes that the tests of keys put together by hand."""
 
+import hmac
+from base64 import b64encode
+
 from pyssh.keys.modules import certificate_name
 from pyssh.keys.private import PrivateKey
 from pyssh.keys.public import PublicKey
@@ -52,3 +55,20 @@ def certificate_blob(
 def sshsig_message(namespace: str, hash_name: str, digest: bytes) -> bytes:
     """What `ssh-keygen -Y sign` signs (PROTOCOL.sshsig)."""
     return b"SSHSIG" + strings(namespace, b"", hash_name, digest)
+
+
+def ppk_in_clear(public: bytes, private: bytes) -> bytes:
+    """PuTTY's file of version 3 with any content and the right MAC."""
+    key_type = public[4 : 4 + public[3]]
+    mac = hmac.digest(b"", strings(key_type, "none", "", public, private), "sha256")
+    lines = (
+        b"PuTTY-User-Key-File-3: " + key_type,
+        b"Encryption: none",
+        b"Comment: ",
+        b"Public-Lines: 1",
+        b64encode(public),
+        b"Private-Lines: 1",
+        b64encode(private),
+        b"Private-MAC: " + mac.hex().encode(),
+    )
+    return b"\n".join(lines)

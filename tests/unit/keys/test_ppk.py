@@ -1,9 +1,7 @@
 """PuTTY's files. That PuTTY reads and writes them is shown in tests/interop/test_keygen_formats.py."""
 
 import contextlib
-import hmac
 import re
-from base64 import b64encode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,7 +12,7 @@ from pyssh.errors import KeyFormatError, PassphraseError
 from pyssh.keys import ppk
 from pyssh.keys.ed25519 import Ed25519Private
 from pyssh.keys.private import generate_private_key
-from tests.unit.keys.building import DATA, certificate_blob, strings
+from tests.unit.keys.building import DATA, certificate_blob, ppk_in_clear, strings
 
 QUICK = ppk.Argon2(memory=64, passes=1)
 SECRET = b"correct horse"
@@ -30,23 +28,6 @@ KEYS = {
 }
 CLEAR = ppk.encode_private_key(KEYS["ed25519"], "me@here", None)
 ENCRYPTED = ppk.encode_private_key(KEYS["ed25519"], "me@here", SECRET, 3, QUICK)
-
-
-def in_clear(public: bytes, private: bytes) -> bytes:
-    """A file of version 3 with any content and the right MAC."""
-    key_type = public[4 : 4 + public[3]]
-    mac = hmac.digest(b"", strings(key_type, "none", "", public, private), "sha256")
-    lines = (
-        b"PuTTY-User-Key-File-3: " + key_type,
-        b"Encryption: none",
-        b"Comment: ",
-        b"Public-Lines: 1",
-        b64encode(public),
-        b"Private-Lines: 1",
-        b64encode(private),
-        b"Private-MAC: " + mac.hex().encode(),
-    )
-    return b"\n".join(lines)
 
 
 @pytest.mark.parametrize("passphrase", [None, SECRET])
@@ -74,7 +55,7 @@ def test_a_private_number_that_ends_in_zeros() -> None:
     """PuTTY writes it as a little-endian number, without them."""
     key = Ed25519Private(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 31)) + bytes(2)))
     data = ppk.encode_private_key(key, "", None)
-    trimmed = in_clear(key.key.blob, b"\0\0\0\x1e" + bytes(range(1, 31)))
+    trimmed = ppk_in_clear(key.key.blob, b"\0\0\0\x1e" + bytes(range(1, 31)))
     assert len(trimmed) < len(data)
     assert ppk.decode_private_key(trimmed, None)[0].key == key.key
 
@@ -143,10 +124,10 @@ def test_the_private_half_of_another_key() -> None:
         (private[:20], "bytes wanted"),
     ):
         with pytest.raises(KeyFormatError, match=reason):
-            ppk.decode_private_key(in_clear(public, changed), None)
+            ppk.decode_private_key(ppk_in_clear(public, changed), None)
     certificate = certificate_blob(KEYS["ed25519"].key, KEYS["rsa"])
     with pytest.raises(KeyFormatError, match="holds a certificate"):
-        ppk.decode_private_key(in_clear(certificate, private), None)
+        ppk.decode_private_key(ppk_in_clear(certificate, private), None)
 
 
 def test_what_cannot_be_written() -> None:
