@@ -50,7 +50,7 @@ class ControlConnection:
         self._loop = asyncio.get_running_loop()
         self._mux = MuxMaster(os.getpid())
         self._unsent = bytearray()
-        self._is_reading = self._is_writing = self._is_closing = False
+        self._is_reading = self._is_writing = self._is_closing = self._is_detached = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._service = make_service(self)
         self._flush()
@@ -59,7 +59,7 @@ class ControlConnection:
     # --- received
 
     def _read_if_wanted(self) -> None:
-        wanted = self._mux.wants_data and not self._is_closing
+        wanted = self._mux.wants_data and not (self._is_closing or self._is_detached)
         if wanted and not self._is_reading:
             self._loop.add_reader(self._socket, self._readable)
         elif not wanted and self._is_reading:
@@ -145,10 +145,11 @@ class ControlConnection:
     # --- the end
 
     def detach(self) -> tuple[socket.socket, bytes]:
-        """Give the socket away, with what was received behind our packets; `on_closed` is not called."""
-        self._is_closing = True
+        """Give the socket away, with what was received behind our packets; then only `close` is of use."""
+        self._is_detached = True
         self._read_if_wanted()
         if self._is_writing:
+            self._is_writing = False
             self._loop.remove_writer(self._socket)
         # what the client was granted is some bytes, and it was waiting for them
         self._socket.setblocking(True)
@@ -162,13 +163,14 @@ class ControlConnection:
         if self._is_closing:
             return
         self._is_closing = True
-        self._read_if_wanted()
-        self._flush()
-        if self._is_writing:
-            self._loop.remove_writer(self._socket)
+        if not self._is_detached:
+            self._read_if_wanted()
+            self._flush()
+            if self._is_writing:
+                self._loop.remove_writer(self._socket)
+            self._socket.close()
         _close_all(self._mux.unclaimed())
         self._service.gone()
-        self._socket.close()
         self._on_closed(self)
         current = asyncio.current_task()
         for task in list(self._tasks):

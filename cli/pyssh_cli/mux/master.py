@@ -25,6 +25,7 @@ from pyssh.mux.messages import (
     OpenForward,
     PermissionDenied,
     Proxy,
+    ProxyGranted,
     RemotePort,
     SessionOpened,
     StopListening,
@@ -190,7 +191,7 @@ class _Client:
         elif isinstance(request, NewStdioForward):
             await self._join_stdio(request)
         elif isinstance(request, Proxy):
-            self._become_proxy(request)
+            await self._serve_proxied(request)
         else:
             self._reply(await self._answer(request))
             if isinstance(request, Terminate):
@@ -337,8 +338,15 @@ class _Client:
                 return Info(request.request_id, 0, b"info request type not supported")
         return Info(request.request_id, 1, "".join(f"{line}\r\n" for line in text).encode())
 
-    def _become_proxy(self, request: Proxy) -> None:
-        self._reply(Failure(request.request_id, b"unsupported request"))
+    async def _serve_proxied(self, request: Proxy) -> None:
+        from pyssh_cli.mux.relay import serve_proxied  # noqa: PLC0415  # few clients want it
+
+        self._reply(ProxyGranted(request.request_id))
+        sock, received = self._connection.detach()
+        try:
+            await serve_proxied(self._master.link, sock, received)
+        finally:
+            self._connection.close()
 
 
 def _key(request: OpenForward | CloseForward) -> ForwardKey:
