@@ -5,13 +5,12 @@ padding (PROTOCOL.mux section 9). Both ends are engines whose transport is this.
 """
 
 from struct import Struct
-from typing import Final
+from typing import Final, NoReturn
 
 from pyssh.engine import Engine
 from pyssh.errors import ConnectionLost, ProtocolError, SSHError, UsageError
 from pyssh.events import AnyEvent, Authenticated, KeysExchanged
 from pyssh.options import Options
-from pyssh.userauth.client import ClientAuthentication
 from pyssh.wire.message import Message
 
 __all__ = ["PlainTransport", "ProxyEngine"]
@@ -137,5 +136,5 @@ class ProxyEngine(Engine):
         """Return what a login would have brought."""
         return [Authenticated(self.user, "mux")]
 
-    def _start_userauth(self, keys: KeysExchanged) -> ClientAuthentication:
+    def _start_userauth(self, keys: KeysExchanged) -> NoReturn:
         raise UsageError("nobody logs in through a proxy")
