@@ -60,7 +60,7 @@ OUTER_LAYERS = {
 DEPENDENCIES = {
     "pyssh": ("cryptography", "bcrypt"),
     "pyssh_config": (),
-    "pyssh_cli": ("click", "rich", "ptyprocess"),
+    "pyssh_cli": ("click", "rich", "ptyprocess", "dns"),
 }
 """The packages of others that each of ours may import."""
 

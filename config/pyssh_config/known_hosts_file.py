@@ -71,19 +71,27 @@ def remove_host(path: str, name: str) -> tuple[KnownHost, ...]:
     return tuple(removed)
 
 
-def remove_keys(path: str, name: str, keys: Sequence[PublicKey]) -> tuple[KnownHost, ...]:
-    """Remove a name's lines with these keys, where the name is all that the line is about; return them."""
+def remove_keys(path: str, names: Sequence[str], keys: Sequence[PublicKey]) -> tuple[KnownHost, ...]:
+    """Remove lines with these keys that are about some of the names and nothing else; return them.
+
+    Lines that cannot be parsed stay as they are.
+    """
     removed: list[KnownHost] = []
     blobs = {key.blob for key in keys}
+    lowered = {name.lower() for name in names}
 
     def keep(entry: KnownHost) -> list[str]:
-        is_only_name = entry.is_hashed or entry.hosts.lower() == name.lower()
-        if entry.marker or entry.blob not in blobs or not is_only_name or not entry.matches(name.lower()):
+        is_theirs = (
+            any(map(entry.matches, lowered))
+            if entry.is_hashed
+            else set(entry.hosts.lower().split(",")) <= lowered
+        )
+        if entry.marker or entry.blob not in blobs or not is_theirs:
             return [entry.text]
         removed.append(entry)
         return []
 
-    _rewrite(path, keep, lambda: bool(removed))
+    _rewrite(path, keep, lambda: bool(removed), keep_bad_lines=True)
     return tuple(removed)
 
 
@@ -112,11 +120,22 @@ def hash_file(path: str) -> HashResult:
     return HashResult(len(hashed), tuple(left))
 
 
-def _rewrite(path: str, change: Callable[[KnownHost], list[str]], is_changed: Callable[[], bool]) -> None:
+def _rewrite(
+    path: str,
+    change: Callable[[KnownHost], list[str]],
+    is_changed: Callable[[], bool],
+    *,
+    keep_bad_lines: bool = False,
+) -> None:
     with _locked(path, create=False):
         lines: list[str] = []
         for number, text in enumerate(read_text(path).split("\n"), 1):
-            entry = parse_known_host(text, path, number)
+            try:
+                entry = parse_known_host(text, path, number)
+            except ConfigError:
+                if not keep_bad_lines:
+                    raise
+                entry = None
             lines += [text] if entry is None else change(entry)
         if is_changed():
             replace_file(path, "\n".join(lines).encode(errors="surrogateescape"), keep=path + ".old")

@@ -20,6 +20,7 @@ from pyssh.aio.streams import Address, Stream, as_stream, open_proxy_command
 from pyssh.aio.tasks import report
 from pyssh.aio.timeouts import Timeouts, limit
 from pyssh.connection import kinds
+from pyssh.connection.requests import HostKeys
 from pyssh.engine import ClientEngine
 from pyssh.errors import AuthenticationError, DisconnectReason, HostKeyError, UsageError
 from pyssh.events import (
@@ -27,6 +28,7 @@ from pyssh.events import (
     ChannelOpenRequested,
     CredentialNeeded,
     Event,
+    GlobalRequestReceived,
     HostKeyQuestion,
     OpenRefused,
     PasswordChangeNeeded,
@@ -38,6 +40,7 @@ from pyssh.keys.public import PublicKey
 from pyssh.options import ClientOptions
 from pyssh.wire.message import Struct
 
+HostKeysHandler = Callable[[tuple[bytes, ...]], object]
 ChannelOpener = Callable[[ChannelOpenRequested], Awaitable[ChannelRunner | OpenRefused]]
 """Decides about a channel that the server opens: what runs in it, or why it is refused."""
 
@@ -61,6 +64,8 @@ class ClientLink(Link):
         self._credentials = credentials
         self._remote_forwards = RemoteForwards(self)
         self._openers: dict[type[Struct], ChannelOpener] = {}
+        self._host_keys: tuple[bytes, ...] | None = None
+        self._host_keys_handler: HostKeysHandler | None = None
         self.forwards: list[Forward] = []
 
     # --- commands
@@ -149,6 +154,24 @@ class ClientLink(Link):
     def permit_remote_open(self, permit: Callable[[tuple[str, int]], bool]) -> None:
         """Let remote forwards without a target connect only where `permit` says so."""
         self._remote_forwards.permit = permit
+
+    def handle_host_keys(self, handler: "HostKeysHandler") -> None:
+        """Be told of the host keys that the server says it has (hostkeys-00@openssh.com), as blobs.
+
+        That is once, as soon as it has said so; to have them proven is for the caller (`prove_host_keys`).
+        """
+        self._host_keys_handler = handler
+        if self._host_keys is not None:
+            handler(self._host_keys)
+
+    def _receive_global_request(self, question: GlobalRequestReceived) -> None:
+        if not isinstance(question.request, HostKeys):
+            return super()._receive_global_request(question)
+        if self._host_keys is None:
+            self._host_keys = question.request.host_keys
+            if self._host_keys_handler is not None:
+                self._host_keys_handler(self._host_keys)
+        return self.settle(question, b"")
 
     def let_open(self, kind: type[Struct], opener: ChannelOpener) -> None:
         """Let the server open channels of a kind (agent, X11), as `opener` decides; else it may not."""

@@ -29,8 +29,8 @@ from pyssh.events import (
 )
 from pyssh.wire.message import Struct
 from pyssh_cli.client.credentials import UserCredentials
-from pyssh_cli.client.identities import agent_path
 from pyssh_cli.client.options import algorithms, client_options
+from pyssh_cli.client.peer_address import peer_address
 from pyssh_cli.client.plan import SessionPlan, plan_session
 from pyssh_cli.client.prompt import Prompter
 from pyssh_cli.client.story import Story
@@ -49,10 +49,8 @@ _STEP_SECONDS: Final = 120.0
 
 
 def can_log_in_early(settings: Settings) -> bool:
-    """Say whether nothing on the way needs a loop: other hosts do, proxy commands, and agents."""
-    return (
-        len(settings.route) == 1 and settings.config.proxy_command is None and not agent_path(settings.config)
-    )
+    """Say whether nothing on the way needs a loop: other hosts do, and proxy commands."""
+    return len(settings.route) == 1 and settings.config.proxy_command is None
 
 
 def log_in_early(
@@ -80,6 +78,7 @@ class EarlyLogin:
     def __init__(self, config: ClientConfig, sock: socket.socket, output: Output) -> None:
         prompter = Prompter(config.context.environ, batch=config.batch_mode)
         self.trust = HostTrust(config, prompter, output)
+        self.trust.address = peer_address(sock)
         offered = algorithms(config, self.trust.order_algorithms)
         self.options = client_options(config, offered, output)
         self.engine = ClientEngine(self.options)
@@ -90,7 +89,7 @@ class EarlyLogin:
         self._credentials = UserCredentials(
             config, prompter, output, trust=self.trust, user_algorithms=offered.user_key
         )
-        self._observe = Story(config, output).observe
+        self._observers = (Story(config, output).observe, self._credentials.observe)
         self._patience = float(config.connect_timeout or _STEP_SECONDS)
         self._handle(self.engine.tick(time.monotonic()))
 
@@ -161,7 +160,8 @@ class EarlyLogin:
                 self._handle(self.engine.answer(event, answer))
                 continue
             if isinstance(event, Event):
-                self._observe(event)
+                for observe in self._observers:
+                    observe(event)
             self._check(event)
             self.events.append(event)
 

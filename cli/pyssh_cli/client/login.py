@@ -11,6 +11,7 @@ from pyssh.aio.timeouts import Timeouts
 from pyssh.events import (
     Credential,
     CredentialNeeded,
+    Event,
     PasswordChange,
     PasswordChangeNeeded,
     PromptsReceived,
@@ -18,7 +19,9 @@ from pyssh.events import (
 )
 from pyssh_cli.client.credentials import UserCredentials
 from pyssh_cli.client.early import EarlyLogin
+from pyssh_cli.client.host_key_update import HostKeyUpdate
 from pyssh_cli.client.options import algorithms, client_options
+from pyssh_cli.client.peer_address import peer_address
 from pyssh_cli.client.prompt import Prompter
 from pyssh_cli.client.report import report
 from pyssh_cli.client.story import Story
@@ -36,9 +39,12 @@ class LoginFailedError(Exception):
 class Login:
     """A connection to the destination, and those it goes through."""
 
-    def __init__(self, links: Sequence[ClientLink], *, forwarding_allowed: bool) -> None:
+    def __init__(
+        self, links: Sequence[ClientLink], updates: Sequence[HostKeyUpdate], *, forwarding_allowed: bool
+    ) -> None:
         self.links = tuple(links)
         self.forwarding_allowed = forwarding_allowed
+        self._updates = tuple(updates)
 
     @property
     def link(self) -> ClientLink:
@@ -47,6 +53,8 @@ class Login:
 
     async def close(self) -> None:
         """Close all connections, the destination's first."""
+        for update in self._updates:
+            await update.settle()
         for link in reversed(self.links):
             await link.__aexit__(None, None, None)
 
@@ -64,8 +72,10 @@ async def take_over(early: EarlyLogin, config: ClientConfig, output: Output) -> 
         engine=early.engine,
     )
     link.adopt(early.events, early.opening)
+    update = HostKeyUpdate(config, early.trust, link, output)
+    update.start()
     channel = next((link.channels[number] for number in early.opening), None)
-    return Login([link], forwarding_allowed=not early.trust.changed), channel
+    return Login([link], [update], forwarding_allowed=not early.trust.changed), channel
 
 
 class _LoopCredentials(Credentials):
@@ -90,11 +100,13 @@ class _LoopCredentials(Credentials):
 async def log_in(route: Sequence[ClientConfig], sock: socket.socket | None, output: Output) -> Login:
     """Log in to each host of a route. Raises `LoginFailedError`; the reason has been printed."""
     links: list[ClientLink] = []
+    updates: list[HostKeyUpdate] = []
     trust: HostTrust | None = None
     for config in route:
         try:
             trust = HostTrust(config, _prompter(config), output)
             via = links[-1] if links else None
+            trust.address = None if via else peer_address(sock)
             link = await _connect(config, trust, output, sock=None if via else sock, via=via)
         except BaseException as error:
             for opened in reversed(links):
@@ -104,8 +116,10 @@ async def log_in(route: Sequence[ClientConfig], sock: socket.socket | None, outp
             report(error, config, output)
             raise LoginFailedError from error
         links.append(link)
+        updates.append(HostKeyUpdate(config, trust, link, output))
+        updates[-1].start()
     assert trust is not None
-    return Login(links, forwarding_allowed=not trust.changed)
+    return Login(links, updates, forwarding_allowed=not trust.changed)
 
 
 def _prompter(config: ClientConfig) -> Prompter:
@@ -124,6 +138,12 @@ async def _connect(
     credentials = UserCredentials(
         config, _prompter(config), output, trust=trust, user_algorithms=offered.user_key
     )
+    story = Story(config, output)
+
+    def observe(event: Event) -> None:
+        story.observe(event)
+        credentials.observe(event)
+
     try:
         return await connect(
             config.host_name,
@@ -135,7 +155,7 @@ async def _connect(
             sock=sock,
             via=via,
             proxy_command=config.expand("proxy_command"),
-            on_event=Story(config, output).observe,
+            on_event=observe,
         )
     finally:
         credentials.close()

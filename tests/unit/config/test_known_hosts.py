@@ -197,7 +197,7 @@ def test_unwritable_places(tmp_path: Path) -> None:
 def test_removing_keys_of_one_name_only(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts"
     path.write_text("\n".join([line("a"), line("a,b"), line("a", OTHER), line(hash_name("a"))]) + "\n")
-    assert [entry.line for entry in remove_keys(str(path), "a", [KEY])] == [1, 4]
+    assert [entry.line for entry in remove_keys(str(path), ["a"], [KEY])] == [1, 4]
     assert len(KnownHosts.load([str(path)]).entries) == 2
 
 
