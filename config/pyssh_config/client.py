@@ -166,7 +166,7 @@ class ClientConfig(Record):
             reader.override(override)
         files = default_files(context) if files is None else files
         reader.read(files)
-        if reader.wants_final:
+        if reader.needs_final:
             reader.start_final()
             reader.read(files)
         return cls._from_reader(reader)

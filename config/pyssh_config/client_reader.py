@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from pyssh.errors import UsageError
 from pyssh.record import Record
 
+from .canonical import canonical_address, canonical_name
 from .errors import COMMAND_LINE, ConfigError, escape
 from .forwards import parse_jump
 from .keywords import Combine, Keyword, Support
@@ -54,7 +55,7 @@ class ClientReader:
         self.values: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
         self.warnings: list[str] = []
-        self.wants_final = False
+        self._wants_final = False
         self._keywords = keywords
         self._strict = strict
         self._host = host
@@ -64,9 +65,12 @@ class ClientReader:
         """Return the name to connect to, as known by now."""
         if self._is_final:
             return self._host
-        template = self.values.get("host_name", self.original_host)
+        template = self.values.get("host_name")
+        if template is None:
+            return canonical_address(self.original_host.lower())
         try:
-            return expand(template, {"h": self.original_host}, CLIENT_TOKENS["host_name"]).lower()
+            name = expand(template, {"h": self.original_host}, CLIENT_TOKENS["host_name"]).lower()
+            return canonical_address(name)
         except ConfigError as error:
             source = self.sources["host_name"]
             raise error.at(source.path, source.line, source.keyword) from None
@@ -95,9 +99,15 @@ class ClientReader:
             for part in value:
                 self._append(field, part, source)
 
+    @property
+    def needs_final(self) -> bool:
+        """Whether the files are to be read a second time: for `Match final`, or for a canonical name."""
+        return self._wants_final or self.values.get("canonicalize_hostname", "no") != "no"
+
     def start_final(self) -> None:
-        """Begin the second reading, which `Match final` asked for: hosts are compared by the name found."""
-        self._host = self.values["host_name"] = self.host_name()
+        """Begin the second reading: hosts are compared by the name found."""
+        name = canonical_name(self.host_name(), self.values, self.context.resolve)
+        self._host = self.values["host_name"] = name
         self.sources.setdefault("host_name", Source(COMMAND_LINE, 0, "HostName"))
         self._is_final = True
         for field, default in _SETTLED_EARLY.items():
@@ -154,7 +164,7 @@ class ClientReader:
             session=self._session(),
         )
         result = match_client(line, facts)
-        self.wants_final = self.wants_final or result.wants_final
+        self._wants_final = self._wants_final or result.wants_final
         return result.matches
 
     def _session(self) -> SessionKind:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pyssh.record import Record
 
 from .addresses import matches_addresses, parse_network
+from .canonical import look_up
 from .errors import ConfigError, escape
 from .lexer import Line
 from .patterns import matches_host, matches_list, matches_pattern
@@ -24,7 +25,8 @@ class ClientContext(Record):
 
     `run` executes a command in the user's shell for `Match exec` and says whether it succeeded; without it no
     such section applies. `version` is what `Match version` compares. `addresses` returns those of this
-    machine's network interfaces, for `Match localnetwork`.
+    machine's network interfaces, for `Match localnetwork`. `resolve` asks for a name in an address
+    family, for `CanonicalizeHostname`, as `canonical.look_up` does; without it names stay as they are.
     """
 
     home: str
@@ -37,6 +39,7 @@ class ClientContext(Record):
     version: str = ""
     run: Callable[[str], bool] | None = None
     addresses: Callable[[], Sequence[str]] = tuple
+    resolve: Callable[[str, str], str | None] | None = None
 
     @classmethod
     def of_process(
@@ -61,6 +64,7 @@ class ClientContext(Record):
             version,
             run,
             _own_addresses,
+            look_up,
         )
 
 

@@ -21,6 +21,14 @@ ENVIRONMENT = {"WHO": "somebody", "SOCK": "/run/some.sock"}
 
 
 CORPUS = [
+    ("CanonicalizeHostname yes\nMatch canonical\n Port 5\n", "Host"),
+    ("CanonicalizeHostname yes\nCanonicalDomains a.invalid b.invalid.\nHost host\n Port 5\n", "host"),
+    ("CanonicalizeHostname yes\nCanonicalDomains a.invalid\nCanonicalizeFallbackLocal no\n", "host"),
+    ("CanonicalizeHostname yes\nCanonicalizeFallbackLocal no\nProxyJump x\n", "host"),
+    ("CanonicalizeHostname always\nCanonicalizeFallbackLocal no\nProxyJump x\n", "host"),
+    ("CanonicalizeHostname yes\nCanonicalizeFallbackLocal no\nCanonicalizeMaxDots 0\n", "a.invalid"),
+    ("Match final host 1.0.0.2\n Port 5\n", "1.2"),
+    ("Host ::1\n Port 5\nHost 0*\n Port 6\n", "0::0001"),
     ("", "Host.Example"),
     ("Host a b*\n Port 3\n User u\nHost !bad *\n ServerAliveInterval 1m\n", "bb"),
     ("Host *\n HostName %h.example.com\n IdentityFile ~/k1\n IdentityFile k2\n IdentitiesOnly yes\n", "X"),
