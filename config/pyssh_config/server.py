@@ -1,7 +1,7 @@
 """`ServerConfig`: what sshd_config says, and what it says of one connection (sshd_config(5))."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from pyssh.algorithms.ciphers import CIPHERS
@@ -15,6 +15,7 @@ from pyssh.record import Record
 from .addresses import matches_addresses
 from .algorithm_lists import CA_SIGNATURES, AlgorithmNames, apply_list
 from .client_reader import NOT_YET_PROBLEM, asks_for_nothing, parsed
+from .client_values import ChannelTimeout
 from .errors import COMMAND_LINE, ConfigError, escape
 from .forwards import HostPattern, ListenAddress
 from .keywords import Combine, Keyword, Support
@@ -38,6 +39,11 @@ _ALGORITHM_LISTS: Final[Mapping[str, Registry[Any] | AlgorithmNames]] = {
     "pubkey_accepted_algorithms": SIGNATURES,
 }
 _WORDS_FOR_NONE: Final = {"permit_open": "any", "permit_listen": "any", "permit_user_environment": "no"}
+_SPELLED: Final[Mapping[str, Callable[[Any], str]]] = {
+    "channel_timeout": lambda value: " ".join(timeout.text for timeout in value) or "none",
+    "stream_local_bind_mask": lambda value: f"0{value:03o}",
+    "unused_connection_timeout": lambda value: str(value or "none"),
+}
 _DEFAULT_PORT: Final = 22
 
 
@@ -70,6 +76,7 @@ class ServerConfig(Record):
     authorized_principals_file: str | None = None
     banner: str | None = None
     ca_signature_algorithms: str | None = None
+    channel_timeout: tuple[ChannelTimeout, ...] = ()
     ciphers: str | None = None
     client_alive_count_max: int = 3
     client_alive_interval: int = 0
@@ -111,6 +118,7 @@ class ServerConfig(Record):
     subsystem: tuple[tuple[str, str], ...] = ()
     tcp_keep_alive: bool = True
     trusted_user_ca_keys: str | None = None
+    unused_connection_timeout: int = 0
     x11_display_offset: int = 10
     x11_forwarding: bool = False
     x11_use_localhost: bool = True
@@ -249,8 +257,8 @@ def _fitting(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(row: Keyword, value: Any) -> list[str]:
-    if row.field == "stream_local_bind_mask":
-        return [f"0{value:03o}"]
+    if row.field in _SPELLED:
+        return [_SPELLED[row.field](value)]
     if row.field in _ALGORITHM_LISTS:
         registry = _ALGORITHM_LISTS[row.field]
         return [",".join(apply_list(value, registry.default_names, registry.names))]

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from . import special_values as special
 from .algorithm_lists import algorithms
+from .client_values import channel_timeouts
 from .forwards import listen_address, permits
 from .keywords import ANY, Combine, Keyword, Support, field_name, nowhere, obsolete, row, section, table
 from .values import (
@@ -25,6 +26,7 @@ from .values import (
     rekey_limit,
     text_or_none,
     time,
+    time_or_zero,
     words_or_none,
 )
 
@@ -62,7 +64,7 @@ _SERVER_ROWS: Final = (
     row("AuthorizedPrincipalsFile", text_or_none),
     row("Banner", text_or_none),
     row("CASignatureAlgorithms", algorithms("signature algorithm")),
-    _later("ChannelTimeout", "none"),
+    row("ChannelTimeout", channel_timeouts),
     _later("ChrootDirectory", "none"),
     _global("Ciphers", algorithms("cipher")),
     row("ClientAliveCountMax", number()),
@@ -142,7 +144,7 @@ _SERVER_ROWS: Final = (
     _later("SyslogFacility", ANY, in_match=False),
     _global("TCPKeepAlive", flag),
     row("TrustedUserCAKeys", text_or_none),
-    _later("UnusedConnectionTimeout", "none", "0"),
+    row("UnusedConnectionTimeout", time_or_zero),
     _later("UseDNS", "no", "false", in_match=False),
     _later("UsePAM", "no", "false", in_match=False),
     _later("VersionAddendum", "none", in_match=False),

@@ -7,6 +7,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from pyssh.aio import Address, Channel, ChannelRunner, Link, Server, ServerSession, SessionHandler, Terminal
+from pyssh.aio.idle import IdleWatch
 from pyssh.connection import kinds, requests
 from pyssh.errors import ConnectionLost, OpenFailureReason, SSHError
 from pyssh.events import (
@@ -22,6 +23,7 @@ from pyssh.events import (
     Verdict,
     VersionReceived,
 )
+from pyssh_cli.idle import Limits, channel_name, session_name
 from pyssh_cli.output import Output, escape
 from pyssh_cli.server.authentication import Authentication
 from pyssh_cli.server.background import Background
@@ -44,6 +46,7 @@ class _Connection:
         self.authentication = Authentication(settings.policy, link, output)
         self.sessions = 0
         self.forwarding: Forwarding | None = None
+        self.names: WeakKeyDictionary[Channel, str] = WeakKeyDictionary()
 
     @property
     def login(self) -> Login:
@@ -136,6 +139,26 @@ class Handler(SessionHandler):
         connection.forwarding = Forwarding(connection.login, self._output, self._background)
         keys = tuple(signer.key.blob for signer in connection.settings.signers)
         link.send_global_request(requests.HostKeys(keys))
+        self._watch(link, connection)
+
+    def _watch(self, link: Link, connection: _Connection) -> None:
+        """Close what is idle, where ChannelTimeout and UnusedConnectionTimeout say so."""
+        config = connection.login.config
+        limits = Limits(config.channel_timeout)
+        who = f"{escape(connection.login.user)} {describe_peer(link)}"
+
+        def name_of(channel: Channel) -> str:
+            return connection.names.get(channel) or channel_name(channel)
+
+        IdleWatch(
+            link,
+            limit_of=lambda channel: limits.of(name_of(channel)),
+            shortest=limits.shortest,
+            overall=limits.overall,
+            unused=config.unused_connection_timeout,
+            on_idle=lambda channel: self._output.info(f"Idle {escape(name_of(channel))} of {who} closed"),
+            on_unused=lambda: self._output.info(f"terminating inactive connection from {who}"),
+        ).start()
 
     # --- channels and requests
 
@@ -186,6 +209,9 @@ class Handler(SessionHandler):
 
     async def start_requested(self, session: ServerSession) -> bool:
         """Start what there is."""
+        kind = "shell" if session.command is None else "command"
+        name = session_name(kind if session.subsystem is None else "subsystem", session.subsystem or "")
+        self._of(session.link).names[session.channel] = name
         return self._session(session).may_start()
 
     async def other_request(self, session: ServerSession, question: ChannelRequestReceived) -> bool:
