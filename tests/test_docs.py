@@ -29,6 +29,7 @@ from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
 from pyssh_cli.keygen import audit_report
 from pyssh_cli.keygen import request as keygen
+from pyssh_cli.keyscan import request as keyscan
 from pyssh_config.keywords import CLIENT_KEYWORDS, Keyword, Support
 from pyssh_config.server_keywords import SERVER_KEYWORDS
 from tests.support.processes import RunningProcess, free_port
@@ -40,6 +41,7 @@ PAGES: Final = {
     "connect": ("pyssh.1", SSH_FLAGS),
     "forward": ("pyssh-forward.1", forward.FLAGS),
     "keygen": ("pyssh-keygen.1", (*keygen.FLAGS, *audit_report.FLAGS)),
+    "keyscan": ("pyssh-keyscan.1", keyscan.FLAGS),
     "serve": ("pyssh-server.8", serve.FLAGS),
 }
 # `pyssh` itself has these, whatever the subcommand

@@ -20,5 +20,6 @@ COMMANDS: Final = {
     "connect": Command("pyssh_cli.commands.connect", "log in to a host, or run a command on it"),
     "forward": Command("pyssh_cli.commands.forward", "keep port forwardings up, with a live view"),
     "keygen": Command("pyssh_cli.commands.keygen", "make, convert and show keys; edit known_hosts"),
+    "keyscan": Command("pyssh_cli.commands.keyscan", "print the host keys of servers"),
     "serve": Command("pyssh_cli.commands.serve", "be a server (also as pyssh-server)"),
 }

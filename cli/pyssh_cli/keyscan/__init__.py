@@ -1,0 +1,1 @@
+"""`pyssh keyscan`: what to ask for, whom to ask, the asking, and the lines that come of it."""
