@@ -109,7 +109,10 @@ class Engine(ABC):
 
     @property
     def _parked(self) -> bool:
-        return self.transport.waiting or (self._userauth is not None and self._userauth.waiting)
+        if self.transport.waiting:
+            return True
+        # what asks questions before the user is in, and no more then
+        return not self.authenticated and self._userauth is not None and self._userauth.waiting
 
     def _receive(self, data: bytes | bytearray | memoryview) -> None:
         self.transport.feed(data)
@@ -120,7 +123,6 @@ class Engine(ABC):
         transport = self.transport
         next_payload = transport.next_payload
         connection_receive = self.connection.receive
-        # what asks questions before the user is in
         while self.authenticated or self._userauth is None or not self._userauth.waiting:
             payload = next_payload()
             if payload is None:

@@ -68,6 +68,14 @@ def _open(number: int, *, is_client: bool) -> int:
     return UNKNOWN if number not in _KNOWN else FORBID
 
 
+# made when first asked for: a server would spend a twentieth of each login on them
+_tables: Final[dict[tuple[Phase, bool, bool], bytes]] = {}
+
+
 def table(phase: Phase, *, strict: bool, is_client: bool) -> bytes:
     """Return the verdicts on all 256 numbers."""
-    return bytes(verdict(number, phase, strict=strict, is_client=is_client) for number in range(256))
+    found = _tables.get((phase, strict, is_client))
+    if found is None:
+        found = bytes(verdict(number, phase, strict=strict, is_client=is_client) for number in range(256))
+        _tables[phase, strict, is_client] = found
+    return found
