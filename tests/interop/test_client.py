@@ -148,6 +148,8 @@ def test_keys_of_every_type_from_a_file_and_from_the_agent(kind: str, tmp_path: 
             public = [word if word != str(key) else f"{key}.pub" for word in words]
             key.unlink()
             assert run([*public, "echo in"], SSH_AUTH_SOCK=agent).stdout == b"in\n"
+            said = run([*public, "-v", "echo in"], SSH_AUTH_SOCK=agent).stderr
+            assert b"The agent is bound to the host key" in said
 
 
 @contextlib.contextmanager

@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING, Final
 
 from pyssh.errors import AuthenticationError, KeyFormatError, PassphraseError, SSHError
 from pyssh.events import (
+    Authenticated,
     Credential,
     CredentialNeeded,
+    Event,
     KeyboardInteractiveCredential,
+    KeysExchanged,
     PasswordChange,
     PasswordChangeNeeded,
     PasswordCredential,
@@ -25,7 +28,7 @@ from pyssh_config.errors import ConfigError, escape
 from pyssh_config.key_files import read_private_key
 
 if TYPE_CHECKING:
-    from pyssh.aio.agent import AgentClient
+    from pyssh_cli.agent_client import AgentClient
 
 __all__ = ["UserCredentials"]
 
@@ -36,7 +39,7 @@ _DEFAULT_METHODS: Final = ("publickey", "keyboard-interactive", "password")
 class UserCredentials:
     """Answers for one connection. `user_algorithms` are those that keys may sign with.
 
-    With an agent it needs a loop; without one its coroutines never wait, so that a login can do without.
+    Its coroutines wait for nothing but the user and the agent, which block, so that a login needs no loop.
     """
 
     def __init__(
@@ -55,12 +58,20 @@ class UserCredentials:
         self._user_algorithms = user_algorithms
         self._methods = _enabled_methods(config)
         self._agent: AgentClient | None = None
+        self._binding: KeysExchanged | None = None
         self._identities: list[Identity] | None = None
         self._offered: list[Identity] = []
         self._loaded: dict[PublicKey, PrivateKey] = {}
         self._password_attempts = 0
         self._interactive_attempts = 0
         self._was_asked = False
+
+    def observe(self, event: Event) -> None:
+        """Take an event: agents want to know of the first key exchange, and are let go in the end."""
+        if isinstance(event, KeysExchanged) and event.first:
+            self._binding = event
+        elif isinstance(event, Authenticated):
+            self.close()
 
     def close(self) -> None:
         """Let go of the agent; nothing is signed after the login."""
@@ -106,9 +117,7 @@ class UserCredentials:
 
     async def _next_key(self) -> Credential | None:
         if self._identities is None:
-            if self._agent is None:
-                self._agent = await open_agent(self._config)
-            self._identities = await collect_identities(self._config, self._agent, self._output)
+            self._identities = collect_identities(self._config, self._bound_agent(), self._output)
             for identity in self._identities:
                 self._output.debug(f"Will attempt key: {identity}")
         while self._identities:
@@ -121,6 +130,16 @@ class UserCredentials:
                 self._offered.append(identity)
                 return PublicKeyCredential(identity.key)
         return None
+
+    def _bound_agent(self) -> "AgentClient | None":
+        """Return the agent, told of the connection before it is asked for keys (OpenSSH's PROTOCOL.agent)."""
+        if self._agent is None:
+            self._agent = agent = open_agent(self._config, self._output)
+            binding = self._binding
+            if agent is not None and binding is not None:
+                bound = agent.bind(binding.host_key, binding.session_identifier, binding.signature)
+                self._output.debug(f"The agent is {'' if bound else 'not '}bound to the host key")
+        return self._agent
 
     def _is_usable(self, key: PublicKey) -> bool:
         if any(name in self._user_algorithms for name in key.signature_algorithms):
@@ -141,7 +160,7 @@ class UserCredentials:
         if identity is None:
             return None
         if identity.signer is not None:
-            return await self._sign_with_agent(identity, question)
+            return self._sign_with_agent(identity, question)
         plain = question.key.plain
         private = self._loaded.get(plain)
         if private is None:
@@ -156,11 +175,11 @@ class UserCredentials:
         self._loaded[plain] = private
         return private.sign(_plain_algorithm(question), question.data)
 
-    async def _sign_with_agent(self, identity: Identity, question: SignatureNeeded) -> bytes | None:
+    def _sign_with_agent(self, identity: Identity, question: SignatureNeeded) -> bytes | None:
         assert identity.signer is not None
         try:
-            return await identity.signer.sign(question.algorithm, question.data)
-        except (OSError, SSHError) as error:
+            return identity.signer.sign(question.algorithm, question.data)
+        except SSHError as error:
             self._output.error(f"the agent refused to sign with {identity}: {escape(str(error))}")
             return None
 

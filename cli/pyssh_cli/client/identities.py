@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pyssh.errors import KeyFormatError, SSHError
+from pyssh.errors import SSHError
 from pyssh.keys.public import PublicKey
 from pyssh_cli.output import Output
 from pyssh_config.client import ClientConfig
@@ -13,7 +13,7 @@ from pyssh_config.errors import ConfigError, escape
 from pyssh_config.key_files import public_path, read_public_half, read_public_key
 
 if TYPE_CHECKING:
-    from pyssh.aio.agent import AgentClient, AgentSigner
+    from pyssh_cli.agent_client import AgentClient, AgentKey
 
 __all__ = ["Identity", "agent_path", "collect_identities", "open_agent"]
 
@@ -28,7 +28,7 @@ class Identity:
     """
 
     def __init__(
-        self, key: PublicKey | None, path: str = "", comment: str = "", signer: "AgentSigner | None" = None
+        self, key: PublicKey | None, path: str = "", comment: str = "", signer: "AgentKey | None" = None
     ) -> None:
         self.key = key
         self.path = path
@@ -41,16 +41,17 @@ class Identity:
         return f"{escape(self.path or self.comment)}{kind}{source}"
 
 
-async def open_agent(config: ClientConfig) -> "AgentClient | None":
+def open_agent(config: ClientConfig, output: Output) -> "AgentClient | None":
     """Connect to the agent that the configuration names; None if there is none to use."""
     path = agent_path(config)
     if not path:
         return None
-    from pyssh.aio.agent import AgentClient  # noqa: PLC0415  # most logins have no agent
+    from pyssh_cli.agent_client import AgentClient  # noqa: PLC0415  # many logins have no agent
 
     try:
-        return await AgentClient.connect(path)
-    except (OSError, SSHError):
+        return AgentClient.connect(path)
+    except (OSError, SSHError) as error:
+        output.debug(f"no agent at {escape(path)}: {escape(str(error))}")
         return None
 
 
@@ -65,15 +66,14 @@ def agent_path(config: ClientConfig) -> str:
     return environ.get(named[1:], "") if named.startswith("$") else named
 
 
-async def collect_identities(
-    config: ClientConfig, agent: "AgentClient | None", output: Output
-) -> list[Identity]:
+def collect_identities(config: ClientConfig, agent: "AgentClient | None", output: Output) -> list[Identity]:
     """Return what to try: files that the agent also has, its other keys, then the other files.
 
     With IdentitiesOnly the agent's other keys stay out.
     """
-    files = list(_file_identities(config, output))
-    held = await _agent_signers(agent, output)
+    certificates = list(_certificates(config, output))
+    files = list(_file_identities(config, certificates, output))
+    held = _agent_keys(agent, output)
     preferred: list[Identity] = []
     others: list[Identity] = []
     for signer in held:
@@ -86,23 +86,34 @@ async def collect_identities(
         for identity in found:
             files.remove(identity)
             preferred.append(Identity(identity.key, identity.path, signer.comment, signer))
+        preferred += _certified(signer, certificates, [*preferred, *files])
         if not found and not config.identities_only:
             others.append(Identity(signer.key, "", signer.comment, signer))
     return [*preferred, *others, *files]
 
 
-async def _agent_signers(agent: "AgentClient | None", output: Output) -> "list[AgentSigner]":
+def _certified(
+    signer: "AgentKey", certificates: list[PublicKey], known: list[Identity]
+) -> Iterator[Identity]:
+    """Yield the certificates of CertificateFile for a bare key of the agent's that no file has."""
+    for certificate in certificates:
+        if certificate.plain == signer.key and all(identity.key != certificate for identity in known):
+            yield Identity(certificate, "", signer.comment, signer)
+
+
+def _agent_keys(agent: "AgentClient | None", output: Output) -> "list[AgentKey]":
     if agent is None:
         return []
     try:
-        return list(await agent.keys())
-    except (OSError, SSHError, KeyFormatError) as error:
+        return agent.list_keys()
+    except SSHError as error:
         output.error(f"the agent does not list its keys: {escape(str(error))}")
         return []
 
 
-def _file_identities(config: ClientConfig, output: Output) -> Iterator[Identity]:
-    certificates = list(_certificates(config, output))
+def _file_identities(
+    config: ClientConfig, certificates: list[PublicKey], output: Output
+) -> Iterator[Identity]:
     was_named = "identity_file" in config.sources
     for path in config.paths("identity_file"):
         if not Path(path).exists():

@@ -1,23 +1,27 @@
 """The agent's keys, for operations that ask one thing at a time."""
 
-import asyncio
+import contextlib
+import os
 from collections.abc import Callable
 
-from pyssh.aio.agent import AgentClient, AgentSigner
 from pyssh.errors import SSHError
 from pyssh.keys.public import PublicKey
+from pyssh_cli.agent_client import AgentClient
 
 __all__ = ["holds", "signer"]
 
 
+def _connect() -> AgentClient:
+    path = os.environ.get("SSH_AUTH_SOCK")
+    if not path:
+        raise FileNotFoundError("no authentication agent: SSH_AUTH_SOCK is not set")
+    return AgentClient.connect(path)
+
+
 def holds(key: PublicKey) -> bool:
     """Tell whether the agent has the key. Raises OSError if there is no agent, and `SSHError`."""
-
-    async def look() -> bool:
-        async with await AgentClient.connect() as agent:
-            return any(found.key == key for found in await agent.keys())
-
-    return asyncio.run(look())
+    with contextlib.closing(_connect()) as agent:
+        return any(found.key == key for found in agent.list_keys())
 
 
 def signer(key: PublicKey, algorithm: str) -> Callable[[bytes], bytes]:
@@ -27,12 +31,9 @@ def signer(key: PublicKey, algorithm: str) -> Callable[[bytes], bytes]:
     """
 
     def sign(data: bytes) -> bytes:
-        async def ask() -> bytes:
-            async with await AgentClient.connect() as agent:
-                return await AgentSigner(agent, key, "").sign(algorithm, data)
-
         try:
-            signature = asyncio.run(ask())
+            with contextlib.closing(_connect()) as agent:
+                signature = agent.sign(key, algorithm, data)
         except OSError as error:
             raise SSHError(f"the agent cannot be reached: {error.strerror}") from None
         if not key.plain.verify(algorithm, signature, data):

@@ -1,6 +1,5 @@
 """The order in which keys are offered."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ class _Agent:
     def __init__(self, *signers: _Signer) -> None:
         self._signers = signers
 
-    async def keys(self) -> list[_Signer]:
+    def list_keys(self) -> list[_Signer]:
         return list(self._signers)
 
 
@@ -41,7 +40,7 @@ def _collect(config: ClientConfig, *signers: _Signer) -> tuple[list[tuple[str, b
         said.append(line)
 
     agent: Any = _Agent(*signers)
-    found = asyncio.run(collect_identities(config, agent, Output("pyssh", sink=keep)))
+    found = collect_identities(config, agent, Output("pyssh", sink=keep))
     return [(Path(one.path).name or one.comment, one.signer is not None) for one in found], said
 
 
