@@ -11,9 +11,11 @@ from pyssh_cli.getopt import Flag
 __all__ = ["NOT_SUPPORTED", "SSH_FLAGS", "USAGE"]
 
 _SUPPORTED: Final = (
+    Flag("2", help="nothing: there is no other version of the protocol"),
     Flag("4", help="use IPv4 only"),
     Flag("6", help="use IPv6 only"),
     Flag("a", help="forward no authentication agent (nothing does, so far)"),
+    Flag("B", value="interface", help="connect from an address of this interface"),
     Flag("b", value="address", help="connect from this local address"),
     Flag("C", help="compress"),
     Flag("c", value="ciphers", help="ciphers to offer, best first; +, - and ^ edit the default"),
@@ -56,7 +58,6 @@ _SUPPORTED: Final = (
 
 _REFUSED: Final = (
     Flag("A"),
-    Flag("B", value="interface"),
     Flag("I", value="pkcs11"),
     Flag("K"),
     Flag("w", value="tunnel"),
@@ -64,7 +65,6 @@ _REFUSED: Final = (
 
 NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "A": "forwarding the authentication agent is not supported yet",
-    "B": "binding to an interface is not supported yet; -b binds to an address",
     "I": "PKCS#11 is not supported; a key on a token can be used through an agent",
     "K": "GSSAPI is not supported",
     "w": "tunnel devices are not supported",
