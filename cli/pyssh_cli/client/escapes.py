@@ -68,6 +68,8 @@ def help_lines(character: str) -> list[str]:
     """Return what `~?` shows."""
     rows = [*HELP, (character, f"send one {character}")]
     return [
-        f"At the beginning of a line, {character} is a command together with the next key:",
+        # ssh's words, which programs look for
+        "Supported escape sequences:",
         *(f"  {character}{letters:<3} {meaning}" for letters, meaning in rows),
+        f"{character} is only special at the beginning of a line.",
     ]

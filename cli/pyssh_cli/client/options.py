@@ -6,7 +6,7 @@ from pyssh.algorithms.ciphers import CIPHERS
 from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh.algorithms.preferences import SIGNATURES, Algorithms
-from pyssh.options import ClientOptions
+from pyssh.options import ClientOptions, Limits
 from pyssh_cli.client.story import message_observer
 from pyssh_cli.output import Output
 from pyssh_config.algorithm_lists import apply_list
@@ -15,6 +15,9 @@ from pyssh_config.client import ClientConfig
 __all__ = ["algorithms", "client_options"]
 
 _COMPRESSION = "zlib@openssh.com"
+
+_LIMITS = Limits(packet_size_before_authentication=257 * 1024, banner_size=256 * 1024)
+"""The user called this server: it may send what ssh takes, such as a banner of 256 KiB."""
 
 
 def algorithms(
@@ -39,6 +42,7 @@ def client_options(config: ClientConfig, offered: Algorithms, output: Output) ->
     return ClientOptions(
         user=config.user,
         algorithms=offered,
+        limits=_LIMITS,
         rekey_bytes=config.rekey_limit.bytes,
         rekey_seconds=float(config.rekey_limit.seconds),
         keepalive_seconds=float(config.server_alive_interval),
