@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from pyssh.agent.machine import Confirm
+from pyssh_cli.agent.request import reason
 from pyssh_config.errors import escape
 
 __all__ = ["Askpass", "question_text"]
@@ -58,7 +59,7 @@ class Askpass:
             )
         except OSError as error:
             os.close(from_program)
-            tell(f"{escape(program)} cannot be started: {os.strerror(error.errno)}")
+            tell(f"{escape(program)} cannot be started: {reason(error)}")
             return None
         finally:
             os.close(to_us)

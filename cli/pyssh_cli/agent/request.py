@@ -1,5 +1,6 @@
 """The arguments of `pyssh agent`, which are ssh-agent's."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -8,7 +9,7 @@ from pyssh.record import Record
 from pyssh_cli.getopt import BadUsageError, Flag, parse
 from pyssh_config.errors import ConfigError, escape
 
-__all__ = ["DEFAULT_DIRECTORY", "FLAGS", "CommandError", "Request", "parse_request"]
+__all__ = ["DEFAULT_DIRECTORY", "FLAGS", "CommandError", "Request", "parse_request", "reason"]
 
 DEFAULT_DIRECTORY: Final = "user:.ssh/agent"
 _DEFAULT_PROVIDERS: Final = "/usr/lib*/*,/usr/local/lib*/*"
@@ -41,6 +42,11 @@ class CommandError(SSHError):
     def __init__(self, text: str, code: int = 1) -> None:
         super().__init__(text)
         self.code = code
+
+
+def reason(error: OSError) -> str:
+    """Return the system's words for an error."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 class Request(Record):

@@ -11,7 +11,9 @@ from typing import Final
 
 from pyssh.agent.machine import Agent, AgentConnection, Moment
 from pyssh.errors import DecodeError
+from pyssh_cli.agent import signals
 from pyssh_cli.agent.confirm import Askpass, question_text
+from pyssh_cli.agent.request import reason
 from pyssh_cli.agent.sockets import peer_user
 from pyssh_cli.output import Output
 
@@ -78,19 +80,23 @@ class Server:
         for end in (wakeup, alarm, self._listener):
             end.setblocking(False)
         signal.set_wakeup_fd(alarm.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        for number in signals.HANDLED:
             signal.signal(number, self._note)
-        signal.signal(signal.SIGINT, signal.SIG_IGN if ignores_interrupt else self._note)
+        if ignores_interrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        signals.release()
         self._watch(wakeup, selectors.EVENT_READ, lambda _: self._drain(wakeup))
         self._watch_parent()
         self._accept_more()
-        while not self._stopping:
-            for key, mask in self._selector.select(self._timeout()):
-                key.data(mask)
+        while True:
             self._obey_signals()
             self._advance()
             self._ask_next()
+            if self._stopping:
+                break
+            for key, mask in self._selector.select(self._timeout()):
+                key.data(mask)
         self._close()
         return _STOPPED
 
@@ -181,12 +187,12 @@ class Server:
         except BlockingIOError:
             return
         except OSError as error:
-            self._output.error(f"cannot accept a connection: {error.strerror}")
+            self._output.error(f"cannot accept a connection: {reason(error)}")
             return
         try:
             user = peer_user(sock)
         except OSError as error:
-            self._output.error(f"whose a connection is cannot be told: {error.strerror}")
+            self._output.error(f"whose a connection is cannot be told: {reason(error)}")
             sock.close()
             return
         if user not in (0, os.getuid()):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pyssh.record import Record
-from pyssh_cli.agent.request import CommandError
+from pyssh_cli.agent.request import CommandError, reason
 from pyssh_config.errors import escape
 
 __all__ = ["Place", "activated", "clean_up", "listen_at", "listen_in", "peer_user"]
@@ -169,7 +169,7 @@ def _random_name() -> str:
 
 
 def _failure(what: str, error: OSError) -> CommandError:
-    return CommandError(f"pyssh agent: {what}: {os.strerror(error.errno) if error.errno else error}")
+    return CommandError(f"pyssh agent: {what}: {reason(error)}")
 
 
 def clean_up(specification: str, *, all_hosts: bool, tell: Callable[[str], None]) -> None:

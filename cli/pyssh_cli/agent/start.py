@@ -4,11 +4,11 @@ import contextlib
 import os
 import resource
 import sys
-from collections.abc import MutableMapping
 from typing import Final, NoReturn
 
 from pyssh_cli import exit_codes
-from pyssh_cli.agent.request import CommandError, Request
+from pyssh_cli.agent import signals
+from pyssh_cli.agent.request import CommandError, Request, reason
 from pyssh_cli.agent.sockets import Place, activated, clean_up, listen_at, listen_in
 from pyssh_cli.output import Level, Output, syslog_sink
 from pyssh_config.errors import escape
@@ -22,7 +22,7 @@ _SET_DUMPABLE: Final = 4
 """PR_SET_DUMPABLE of prctl(2)."""
 
 
-def end_agent(request: Request, environ: MutableMapping[str, str]) -> int:
+def end_agent(request: Request, environ: dict[str, str]) -> int:
     """-k: end the agent of the environment, and print what makes a shell forget it."""
     import signal  # noqa: PLC0415  # with -k only
 
@@ -36,14 +36,22 @@ def end_agent(request: Request, environ: MutableMapping[str, str]) -> int:
     try:
         os.kill(process, signal.SIGTERM)
     except OSError as error:
-        raise CommandError(f"kill: {os.strerror(error.errno)}") from None
+        raise CommandError(f"kill: {reason(error)}") from None
     word = "unsetenv" if request.c_shell else "unset"
     _say(f"{word} {_SOCKET};\n{word} {_PROCESS};\necho Agent pid {process} killed;\n")
     return exit_codes.OK
 
 
-def start(request: Request, environ: MutableMapping[str, str]) -> int:
+def start(request: Request, environ: dict[str, str]) -> int:
     """Be an agent, or have a child be one and be the command."""
+    signals.hold()
+    try:
+        return _start(request, environ)
+    finally:
+        signals.release()
+
+
+def _start(request: Request, environ: dict[str, str]) -> int:
     output = Output(_PROGRAM, level=Level.DEBUG3 if request.debug else Level.INFO)
     place = activated(environ) if request.takes_activation else None
     if place is None:
@@ -62,11 +70,12 @@ def start(request: Request, environ: MutableMapping[str, str]) -> int:
         child = os.fork()
     except OSError as error:
         place.remove()
-        raise CommandError(f"fork: {os.strerror(error.errno)}") from None
+        raise CommandError(f"fork: {reason(error)}") from None
     if child == 0:
         _be_background(request, place, environ, parent if request.command else None)
     place.listener.close()
     if request.command:
+        signals.release()
         return _become(request.command, environ | {_SOCKET: place.path, _PROCESS: str(child)})
     _announce(request, place, child)
     return exit_codes.OK
@@ -94,16 +103,14 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _become(command: tuple[str, ...], environ: MutableMapping[str, str]) -> int:
+def _become(command: tuple[str, ...], environ: dict[str, str]) -> int:
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606  # it is the command that the user gave
     except OSError as error:
-        raise CommandError(f"{escape(command[0])}: {os.strerror(error.errno)}") from None
+        raise CommandError(f"{escape(command[0])}: {reason(error)}") from None
 
 
-def _be_background(
-    request: Request, place: Place, environ: MutableMapping[str, str], parent: int | None
-) -> NoReturn:
+def _be_background(request: Request, place: Place, environ: dict[str, str], parent: int | None) -> NoReturn:
     """Be the child: alone in a session, without the terminal. Nothing of the parent's is to run after it."""
     code = exit_codes.FAILED
     try:
@@ -127,7 +134,7 @@ def _serve(
     request: Request,
     place: Place,
     output: Output,
-    environ: MutableMapping[str, str],
+    environ: dict[str, str],
     *,
     parent: int | None,
 ) -> int:
