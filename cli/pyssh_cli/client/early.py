@@ -50,7 +50,8 @@ _STEP_SECONDS: Final = 120.0
 
 def can_log_in_early(settings: Settings) -> bool:
     """Say whether nothing on the way needs a loop: other hosts do, and proxy commands."""
-    return len(settings.route) == 1 and settings.config.proxy_command is None
+    config = settings.config
+    return len(settings.route) == 1 and (config.proxy_command is None or config.proxy_use_fdpass)
 
 
 def log_in_early(

@@ -1,5 +1,6 @@
 """From a route to a connection on which the user is logged in, through other hosts where it has some."""
 
+import os
 import socket
 from collections.abc import Sequence
 
@@ -30,6 +31,9 @@ from pyssh_cli.output import Output
 from pyssh_config.client import ClientConfig
 
 __all__ = ["Login", "LoginFailedError", "log_in", "take_over"]
+
+
+_STANDARD_STREAMS = "-"
 
 
 class LoginFailedError(Exception):
@@ -152,13 +156,23 @@ async def _connect(
             trust=trust.decide,
             options=client_options(config, offered, output),
             timeouts=_timeouts(config),
-            sock=sock,
+            sock=_standard_streams() if config.proxy_command == _STANDARD_STREAMS and via is None else sock,
             via=via,
-            proxy_command=config.expand("proxy_command"),
+            proxy_command=config.expand("proxy_command") if sock is None else None,
             on_event=observe,
         )
     finally:
         credentials.close()
+
+
+def _standard_streams() -> Stream:
+    """Return the connection that somebody made for us (`ProxyCommand -`); the session goes without them."""
+    stream = Stream.from_fds(os.dup(0), os.dup(1))
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    return stream
 
 
 def _timeouts(config: ClientConfig) -> Timeouts:

@@ -3,13 +3,16 @@
 from pyssh.errors import SSHError
 from pyssh_cli import exit_codes
 from pyssh_cli.client.background import Background
-from pyssh_cli.client.dial import Dialing, UnreachableError
+from pyssh_cli.client.dial import Dialing, UnreachableError, mark
 from pyssh_cli.client.early import EarlyLogin, can_log_in_early, log_in_early
 from pyssh_cli.client.report import report
-from pyssh_cli.output import Output
+from pyssh_cli.client.wanted import wants_terminal
+from pyssh_cli.output import Level, Output
 from pyssh_cli.settings import Settings
 
 __all__ = ["run"]
+
+_SILENT = Output("", level=Level.QUIET)
 
 
 def run(settings: Settings, dialing: Dialing | None, background: Background | None, output: Output) -> int:
@@ -19,6 +22,8 @@ def run(settings: Settings, dialing: Dialing | None, background: Background | No
     except UnreachableError as error:
         report(error, settings.first_hop, output)
         return exit_codes.SSH_FAILED
+    if sock is not None and not (settings.has_session and wants_terminal(settings, _SILENT)):
+        mark(sock, settings.first_hop.ip_qos.bulk)
     early: EarlyLogin | None = None
     if sock is not None and can_log_in_early(settings):
         # forwards come before the session, and so do LocalCommand and the way to the background

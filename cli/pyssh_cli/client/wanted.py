@@ -37,4 +37,4 @@ def environment(config: ClientConfig) -> Mapping[str, str]:
         for name, value in (config.context.environ.items() if patterns else ())
         if any(matches_pattern(name, pattern) for pattern in patterns)
     }
-    return sent | dict(config.set_env)
+    return sent | dict(config.environment())

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     if "Q" in given:
         return _print_answers([value for key, value in command.flags if key == "Q"], output)
     for key in NOT_SUPPORTED:
-        if key in given:
+        if key in given and "G" not in given:
             output.error(f"-{key}: {NOT_SUPPORTED[key]}")
             return exit_codes.SSH_FAILED
     if not command.host:
