@@ -1,0 +1,469 @@
+"""Shared connections: pyssh and ssh as masters, pyssh and ssh as clients, every pair but ssh's own."""
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pexpect
+import pytest
+
+from tests.support.peers import NEWEST, Server, openssh_server, require, ssh_command
+from tests.support.processes import LOOPBACK, free_port
+from tests.support.pyssh_client import SECONDS, command
+
+PAIRS = [("pyssh", "ssh"), ("ssh", "pyssh"), ("pyssh", "pyssh")]
+DATA = os.urandom(1 << 20) * 8
+Completed = subprocess.CompletedProcess[bytes]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with openssh_server() as started:
+        yield started
+
+
+def until(is_so: Callable[[], bool], what: str) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+class Side(NamedTuple):
+    """A program, the server it reaches, and the control socket it is told."""
+
+    program: str
+    server: Server
+    folder: Path
+    path: Path
+
+    def words(self, *words: str, options: Sequence[str] = ()) -> list[str]:
+        options = ["-S", str(self.path), *options]
+        if self.program == "pyssh":
+            return command(self.server, self.folder, *words, options=options)
+        return ssh_command(self.server.port, self.server.identity, *words, options=options)
+
+    def run(self, *words: str, options: Sequence[str] = (), stdin: bytes = b"", **environ: str) -> Completed:
+        return subprocess.run(
+            self.words(*words, options=options),
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=SECONDS,
+            env=os.environ | environ,
+            start_new_session=True,
+        )
+
+    def control(self, what: str, *options: str) -> Completed:
+        return self.run(options=["-O", what, *options])
+
+
+@contextlib.contextmanager
+def master(
+    side: Side, *options: str, ready: bool = True, **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A master that listens."""
+    started = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "TERM", *side.words(options=["-M", "-N", *options])],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | environ,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: side.path.is_socket() or started.poll() is not None, "no control socket")
+        assert started.poll() is None, started.communicate()
+        yield started
+    finally:
+        if started.poll() is None:
+            started.terminate()
+        started.communicate(timeout=SECONDS)
+
+
+class Shared(NamedTuple):
+    """A master that runs, and a client for it."""
+
+    client: Side
+    running: subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def shared(
+    request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shared]:
+    require(NEWEST)
+    above, below = request.param
+    folder = tmp_path_factory.mktemp("mux")
+    path = folder / "ctl"
+    with master(Side(above, server, folder, path), "-o", "SendEnv=PYSSH_*") as running:
+        yield Shared(Side(below, server, folder, path), running)
+
+
+@pytest.fixture
+def alone(server: Server, tmp_path: Path) -> Side:
+    """pyssh without a master so far."""
+    return Side("pyssh", server, tmp_path, tmp_path / "ctl")
+
+
+def test_a_command(shared: Shared) -> None:
+    done = shared.client.run("cat; echo error >&2; exit 5", stdin=b"input")
+    assert (done.stdout, done.stderr, done.returncode) == (b"input", b"error\n", 5)
+
+
+def test_much_data_both_ways(shared: Shared) -> None:
+    done = shared.client.run("tee /dev/stderr | cat", stdin=DATA)
+    assert done.returncode == 0
+    digest = hashlib.sha256(DATA).digest()
+    assert hashlib.sha256(done.stdout).digest() == digest
+    assert hashlib.sha256(done.stderr).digest() == digest
+
+
+def test_sessions_at_the_same_time(shared: Shared) -> None:
+    words = shared.client.words("read line; echo got $line")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with contextlib.ExitStack() as stack:
+        running = [stack.enter_context(subprocess.Popen(words, **pipes)) for _ in range(4)]  # type: ignore[call-overload]
+        said = [
+            process.communicate(b"%d\n" % n, timeout=SECONDS)[0]
+            for n, process in reversed(list(enumerate(running)))
+        ]
+    assert said == [b"got 3\n", b"got 2\n", b"got 1\n", b"got 0\n"]
+
+
+def test_environment_that_the_master_lets_pass(shared: Shared) -> None:
+    # the server takes none, but TERM comes with the terminal; what is sent shows in the master's own log only
+    done = shared.client.run("echo ok", options=["-o", "SendEnv=PYSSH_TEST"], PYSSH_TEST="x")
+    assert done.stdout == b"ok\n"
+
+
+def test_a_signal_ends_the_command(shared: Shared) -> None:
+    assert shared.client.run("kill -9 $$").returncode == 255
+
+
+def test_a_subsystem_that_is_not_there(shared: Shared) -> None:
+    assert shared.client.run("nosuch", options=["-s"]).returncode == 255
+    assert shared.client.run("exit 4").returncode == 4
+
+
+def test_a_terminal(shared: Shared) -> None:
+    words = shared.client.words(
+        "while stty size; do read line; test $line = end && exit 3; done", options=["-t"]
+    )
+    child = pexpect.spawn(
+        words[0],
+        words[1:],
+        timeout=SECONDS,
+        encoding="utf-8",
+        dimensions=(31, 97),
+        env=os.environ | {"TERM": "vt100"},
+    )
+    try:
+        child.expect("31 97\r\n")
+        child.setwinsize(20, 66)
+        # the client tells the master by a signal, which passes nothing that is said: ask until it is known
+        until(lambda: _has_size(child, "20 66"), "the size has not arrived")
+        child.sendline("end")
+        if shared.client.program == "pyssh":
+            child.expect("Shared connection to 127.0.0.1 closed.\r+\n")
+        child.expect(pexpect.EOF)
+        child.wait()
+        assert child.exitstatus == 3
+    finally:
+        child.close(force=True)
+
+
+def _has_size(child: "pexpect.spawn[str]", size: str) -> bool:
+    child.sendline("again")
+    child.expect(r"(\d+ \d+)\r\n")
+    assert child.match is not None
+    return bool(child.match[1] == size)
+
+
+def test_no_more_of_a_client_that_was_killed(shared: Shared, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    words = shared.client.words(f"echo $$ > {mark}.new; mv {mark}.new {mark}; cat")
+    client = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        until(mark.exists, "the command has not started")
+        command_pid = int(mark.read_text())
+    finally:
+        client.kill()
+        client.communicate(timeout=SECONDS)
+    until(lambda: not Path(f"/proc/{command_pid}").exists(), "the command goes on")
+    assert shared.client.run("echo still here").stdout == b"still here\n"
+
+
+def test_check(shared: Shared) -> None:
+    done = shared.client.control("check")
+    found = re.fullmatch(rb"Master running \(pid=(\d+)\)\r\n", done.stderr)
+    assert found, done
+    assert done.returncode == 0
+    assert Path(f"/proc/{int(found[1])}").exists()
+
+
+def test_information(shared: Shared) -> None:
+    done = shared.client.control("conninfo")
+    assert done.returncode == 0
+    lines = done.stdout.decode().split("\r\n")
+    assert lines[0].startswith("Connection information for ")
+    assert any(line.endswith(f"-> {LOOPBACK}:{shared.client.server.port}") for line in lines)
+    assert "  hostkeyalgorithm ssh-ed25519" in lines
+    done = shared.client.control("channels")
+    assert done.stdout.startswith(b"The following connections are open:\r\n")
+
+
+def _banner(port: int) -> bytes:
+    with socket.create_connection((LOOPBACK, port), timeout=SECONDS) as sock:
+        return sock.recv(4)
+
+
+@pytest.mark.parametrize("flag", ["-L", "-R"])
+def test_forwards_come_and_go(shared: Shared, flag: str) -> None:
+    port = free_port()
+    forward = f"{LOOPBACK}:{port}:{LOOPBACK}:{shared.client.server.port}"
+    for _ in range(2):  # the second time there is nothing left to do
+        done = shared.client.control("forward", flag, forward)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert _banner(port) == b"SSH-"
+    assert shared.client.control("cancel", flag, forward).returncode == 0
+    with pytest.raises(ConnectionRefusedError):
+        _banner(port)
+    again = shared.client.control("cancel", flag, forward)
+    assert b"port not forwarded" in again.stderr
+
+
+def test_a_dynamic_forward(shared: Shared) -> None:
+    port = free_port()
+    assert shared.client.control("forward", "-D", f"{LOOPBACK}:{port}").returncode == 0
+    with socket.create_connection((LOOPBACK, port), timeout=SECONDS) as sock:
+        target = socket.inet_aton(LOOPBACK) + shared.client.server.port.to_bytes(2, "big")
+        sock.sendall(b"\5\1\0\5\1\0\1" + target)
+        reply = b""
+        while len(reply) < 16:
+            reply += sock.recv(16 - len(reply))
+    assert reply.endswith(b"SSH-")
+    assert shared.client.control("cancel", "-D", f"{LOOPBACK}:{port}").returncode == 0
+
+
+def test_a_remote_port_of_the_servers_choice(shared: Shared) -> None:
+    done = shared.client.control("forward", "-R", f"0:{LOOPBACK}:{shared.client.server.port}")
+    assert done.returncode == 0
+    assert _banner(int(done.stdout)) == b"SSH-"
+
+
+def test_a_forward_that_cannot_be(shared: Shared) -> None:
+    taken = shared.client.server.port
+    done = shared.client.control("forward", "-L", f"{LOOPBACK}:{taken}:{LOOPBACK}:1")
+    assert done.returncode == 255
+    assert b"forwarding request failed: Port forwarding failed" in done.stderr
+    done = shared.client.control("forward", "-R", f"{LOOPBACK}:{taken}:{LOOPBACK}:1")
+    assert b"remote port forwarding failed for listen port" in done.stderr
+
+
+def test_unix_sockets(shared: Shared, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    assert (
+        shared.client.control("forward", "-L", f"{path}:{LOOPBACK}:{shared.client.server.port}").returncode
+        == 0
+    )
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        assert sock.recv(4) == b"SSH-"
+    assert (
+        shared.client.control("cancel", "-L", f"{path}:{LOOPBACK}:{shared.client.server.port}").returncode
+        == 0
+    )
+
+
+def test_standard_streams_to_an_address(shared: Shared) -> None:
+    done = shared.client.run(options=["-W", f"{LOOPBACK}:{shared.client.server.port}"], stdin=b"nonsense\n")
+    assert done.stdout.startswith(b"SSH-2.0-OpenSSH")
+    assert done.returncode == 0
+    done = shared.client.run(options=["-W", f"{LOOPBACK}:1"])
+    assert done.returncode == 255
+    assert b"Session open refused by peer" in done.stderr
+
+
+def test_proxy_mode(shared: Shared) -> None:
+    done = shared.client.run("cat; echo error >&2; exit 6", options=["-O", "proxy"], stdin=DATA)
+    assert (done.stderr, done.returncode) == (b"error\n", 6)
+    assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(DATA).digest()
+    assert shared.client.run("kill -9 $$", options=["-O", "proxy"]).returncode == 255
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS, ids="-".join)
+def test_exit(above: str, below: str, server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "ctl"
+    with master(Side(above, server, tmp_path, path)) as running:
+        client = Side(below, server, tmp_path, path)
+        assert path.stat().st_mode & 0o777 == 0o600
+        done = client.control("exit")
+        assert (done.returncode, done.stderr) == (0, b"Exit request sent.\r\n")
+        assert running.wait(SECONDS) == 255
+        assert not path.exists()
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS, ids="-".join)
+def test_stop(above: str, below: str, server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "ctl"
+    with master(Side(above, server, tmp_path, path)) as running:
+        client = Side(below, server, tmp_path, path)
+        words = client.words("read line; echo $line; exit 9")
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as session:
+            until(lambda: b"session" in client.control("channels").stdout.lower(), "no session")
+            done = client.control("stop")
+            assert (done.returncode, done.stderr) == (0, b"Stop listening request sent.\r\n")
+            assert not path.exists()
+            assert session.communicate(b"x\n", timeout=SECONDS)[0] == b"x\n"
+            assert session.returncode == 9
+        assert running.wait(SECONDS) == 255
+
+
+def test_no_master(alone: Side) -> None:
+    done = alone.control("check")
+    assert done.stderr.decode() == f"Control socket connect({alone.path}): No such file or directory\n"
+    assert done.returncode == 255
+    # a session then has a connection of its own
+    assert alone.run("echo hi").stdout == b"hi\n"
+    assert not alone.path.exists()
+
+
+def test_a_stale_socket(alone: Side) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(alone.path))
+    refused = alone.run("echo hi")
+    assert refused.stdout == b"hi\n"
+    assert b"Connection refused" in refused.stderr
+    assert alone.path.exists()
+    done = alone.run("echo hi", options=["-o", "ControlMaster=auto"])
+    assert (done.stdout, done.stderr) == (b"hi\n", b"")
+    assert not alone.path.exists()
+
+
+def test_a_path_that_is_taken(alone: Side) -> None:
+    alone.path.write_text("something")
+    done = alone.run("echo hi", options=["-M"])
+    assert done.stdout == b"hi\n"
+    assert f"ControlSocket {alone.path} already exists, disabling multiplexing" in done.stderr.decode()
+    assert alone.path.read_text() == "something"
+
+
+def test_persistence(alone: Side) -> None:
+    options = ["-o", "ControlMaster=auto", "-o", "ControlPersist=1"]
+    done = alone.run("cat; exit 3", options=options, stdin=b"one")
+    assert (done.stdout, done.returncode) == (b"one", 3)
+    first = alone.control("check").stderr
+    assert first.startswith(b"Master running")
+    assert alone.run("echo two", options=options).stdout == b"two\n"
+    assert alone.control("check").stderr == first
+    until(lambda: not alone.path.exists(), "the master stays")
+
+
+def test_persistence_until_it_is_ended(alone: Side) -> None:
+    assert alone.run("true", options=["-M", "-o", "ControlPersist=yes"]).returncode == 0
+    assert alone.control("exit").returncode == 0
+    until(lambda: not alone.path.exists(), "the master stays")
+
+
+def test_a_login_that_fails_is_the_same_with_persistence(alone: Side) -> None:
+    options = ["-M", "-o", "ControlPersist=yes", "-o", "PubkeyAuthentication=no", "-o", "BatchMode=yes"]
+    done = alone.run("true", options=options)
+    assert b"Permission denied" in done.stderr
+    assert done.returncode == 255
+    assert not alone.path.exists()
+
+
+def test_a_masters_own_forwards_can_be_cancelled(alone: Side) -> None:
+    port = free_port()
+    forward = f"{LOOPBACK}:{port}:{LOOPBACK}:{alone.server.port}"
+    with master(alone, "-L", forward):
+        assert _banner(port) == b"SSH-"
+        assert alone.control("cancel", "-L", forward).returncode == 0
+        with pytest.raises(ConnectionRefusedError):
+            _banner(port)
+
+
+def test_a_session_of_the_master_waits_for_its_clients(alone: Side) -> None:
+    own = subprocess.Popen(
+        alone.words("read line; exit 7", options=["-M"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    until(alone.path.is_socket, "no control socket")
+    with subprocess.Popen(
+        alone.words("read line; echo $line"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as client:
+        until(lambda: alone.control("channels").stdout.count(b"Session") == 2, "no session")
+        assert own.stdin is not None
+        own.stdin.write(b"\n")
+        own.stdin.close()
+        until(lambda: alone.control("channels").stdout.count(b"Session") == 1, "the first goes on")
+        assert own.poll() is None
+        assert client.communicate(b"x\n", timeout=SECONDS)[0] == b"x\n"
+    assert own.wait(SECONDS) == 7
+    assert own.stdout is not None
+    own.stdout.close()
+    assert not alone.path.exists()
+
+
+@pytest.mark.parametrize("says_yes", [True, False])
+def test_asking(alone: Side, tmp_path: Path, says_yes: bool) -> None:
+    log = tmp_path / "asked"
+    askpass = tmp_path / "askpass"
+    askpass.write_text(f'#!/bin/sh\necho "$SSH_ASKPASS_PROMPT $1" >> {log}\nexit {0 if says_yes else 1}\n')
+    askpass.chmod(0o755)
+    environ = {"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force"}
+    with master(alone, "-M", **environ):
+        done = alone.run("echo $SSH_CONNECTION")
+        port = done.stdout.split()[1]
+        assert log.read_text() == "confirm Allow shared connection to 127.0.0.1? \n"
+        assert (b"Permission denied" in done.stderr) is not says_yes
+        done = alone.control("stop")
+        assert done.returncode == (0 if says_yes else 255)
+        assert log.read_text().endswith(
+            "confirm Disable further multiplexing on shared connection to 127.0.0.1? \n"
+        )
+        assert port
+
+
+def test_a_master_that_is_killed(alone: Side) -> None:
+    with (
+        master(alone) as running,
+        subprocess.Popen(
+            alone.words("echo started; cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as client,
+    ):
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"started\n"
+        os.kill(running.pid, signal.SIGKILL)
+        assert client.wait(SECONDS) == 255
+
+
+def test_another_users_process_is_not_served(alone: Side) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be somebody else")
+    alone.folder.chmod(0o755)
+    with master(alone):
+        alone.path.chmod(0o666)
+        probe = (
+            "import os, socket, sys\n"
+            "os.setuid(65534)\n"
+            "sock = socket.socket(socket.AF_UNIX)\n"
+            "sock.connect(sys.argv[1])\n"
+            "sys.stdout.write(repr(sock.recv(1)))\n"
+        )
+        folders = [folder for folder in alone.path.parents if folder.stat().st_mode & 0o001 == 0]
+        if folders:
+            pytest.skip(f"others cannot enter {folders[0]}")
+        done = subprocess.run(
+            ["python3", "-c", probe, alone.path], check=True, capture_output=True, timeout=SECONDS
+        )
+        assert done.stdout == b"b''"
