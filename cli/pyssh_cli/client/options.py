@@ -19,6 +19,9 @@ _COMPRESSION = "zlib@openssh.com"
 _LIMITS = Limits(packet_size_before_authentication=257 * 1024, banner_size=256 * 1024)
 """The user called this server: it may send what ssh takes, such as a banner of 256 KiB."""
 
+_EXTENSIONS = {"ext-info-in-auth@openssh.com": b"0"}
+"""What a server takes may depend on the user: it may tell again once it knows who that is."""
+
 
 def algorithms(
     config: ClientConfig, order: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None
@@ -43,6 +46,7 @@ def client_options(config: ClientConfig, offered: Algorithms, output: Output) ->
         user=config.user,
         algorithms=offered,
         limits=_LIMITS,
+        extensions=_EXTENSIONS,
         rekey_bytes=config.rekey_limit.bytes,
         rekey_seconds=float(config.rekey_limit.seconds),
         keepalive_seconds=float(config.server_alive_interval),
