@@ -14,6 +14,7 @@ __all__ = ["main"]
 
 _PACKAGE: Final = "pyssh_cli.keygen"
 _AUDIT: Final = "audit"
+_AUTHORITY: Final = "ca"
 
 # In the order in which ssh-keygen looks at the fields: the first that is set decides.
 _OPERATIONS: Final = (
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if arguments[:1] == [_AUDIT]:
             return _audit(arguments[1:])
+        if arguments[:1] == [_AUTHORITY]:
+            return _authority(arguments[1:])
         request = parse_request(arguments)
         if request is None:
             say(_help())
@@ -80,6 +83,12 @@ def _audit(arguments: Sequence[str]) -> int:
     return run(arguments)
 
 
+def _authority(arguments: Sequence[str]) -> int:
+    from pyssh_cli.keygen.ca import main as run  # noqa: PLC0415  # its flags are its own
+
+    return run(arguments)
+
+
 def _operation(request: Request) -> tuple[str, str]:
     for field, module, name in _OPERATIONS:
         if getattr(request, field) not in (None, False):
@@ -107,6 +116,7 @@ def _help() -> str:
         [
             "usage: pyssh keygen [flag ...] [file ...]",
             "       pyssh keygen audit [--json] [directory]",
+            "       pyssh keygen ca command [argument ...]",
             "",
             "Makes, changes and shows keys as ssh-keygen does. Without a flag that names an operation it",
             "makes a key pair.",

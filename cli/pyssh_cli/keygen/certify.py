@@ -19,7 +19,7 @@ from .request import Request
 from .saving import save_line
 from .validity import format_validity, parse_validity
 
-__all__ = ["Authority", "run"]
+__all__ = ["Authority", "CertificateOptions", "run"]
 
 _EXTENSIONS: Final = {
     "x11-forwarding": "permit-X11-forwarding",
@@ -49,7 +49,7 @@ def run(request: Request) -> int:
     """Write a certificate beside each of the public keys."""
     if request.identity is None:
         raise KeygenError("Must specify key id (-I) when certifying")
-    options = _Options(for_host=request.for_host)
+    options = CertificateOptions(for_host=request.for_host)
     for option in request.options:
         options.add(option)
     valid_after, valid_before = 0, FOREVER
@@ -157,7 +157,7 @@ def _summary(request: Request, target: str, certificate: Certificate) -> str:
     )
 
 
-class _Options:
+class CertificateOptions:
     """The options of a certificate, as `-O` changes them: all that users have, none for hosts."""
 
     def __init__(self, *, for_host: bool) -> None:
