@@ -7,12 +7,7 @@ They are passed over, as long as something is left.
 from collections.abc import Sequence
 from typing import Final
 
-from pyssh.algorithms.ciphers import CIPHERS
-from pyssh.algorithms.kex import KEX
-from pyssh.algorithms.macs import MACS
-from pyssh.algorithms.preferences import SIGNATURES, edit_list
 from pyssh.errors import UsageError
-from pyssh.keys.signing import SIGNATURE_ALGORITHMS
 from pyssh.record import Record
 
 from .errors import ConfigError, escape
@@ -27,18 +22,38 @@ class AlgorithmNames(Record):
     default_names: tuple[str, ...]
 
 
-CA_SIGNATURES: Final = AlgorithmNames(
-    tuple(algorithm.name for algorithm in SIGNATURE_ALGORITHMS if not algorithm.is_certificate),
-    tuple(a.name for a in SIGNATURE_ALGORITHMS if not a.is_certificate and not a.legacy),
-)
-"""What CAs sign with: bare keys only, for a certificate cannot sign one."""
+CA_SIGNATURES: AlgorithmNames
+"""What CAs sign with: bare keys only, for a certificate cannot sign one. Made when first used."""
 
-_KNOWN: Final = {
-    "cipher": CIPHERS.names,
-    "MAC": MACS.names,
-    "key exchange method": KEX.names,
-    "signature algorithm": SIGNATURES.names,
-}
+
+def __getattr__(name: str) -> AlgorithmNames:
+    """Make `CA_SIGNATURES` (PEP 562): who has a connection already reads files without any algorithm."""
+    if name != "CA_SIGNATURES":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pyssh.keys.signing import SIGNATURE_ALGORITHMS  # noqa: PLC0415  # 20 ms, as in `_known`
+
+    bare = [algorithm for algorithm in SIGNATURE_ALGORITHMS if not algorithm.is_certificate]
+    made = AlgorithmNames(
+        tuple(algorithm.name for algorithm in bare),
+        tuple(algorithm.name for algorithm in bare if not algorithm.legacy),
+    )
+    globals()[name] = made
+    return made
+
+
+def _known(kind: str) -> tuple[str, ...]:
+    from pyssh.algorithms.ciphers import CIPHERS  # noqa: PLC0415  # 20 ms, for who names algorithms
+    from pyssh.algorithms.kex import KEX  # noqa: PLC0415
+    from pyssh.algorithms.macs import MACS  # noqa: PLC0415
+    from pyssh.algorithms.preferences import SIGNATURES  # noqa: PLC0415
+
+    return {
+        "cipher": CIPHERS.names,
+        "MAC": MACS.names,
+        "key exchange method": KEX.names,
+        "signature algorithm": SIGNATURES.names,
+    }[kind]
+
 
 _PATTERNS_FOR: Final = "signature algorithm"  # elsewhere OpenSSH takes patterns after "-" only
 
@@ -65,10 +80,10 @@ _OPENSSH_ONLY: Final = (
 
 def algorithms(kind: str) -> Parser[str]:
     """Make a parser of a list, perhaps with `+`, `-` or `^` before it; it returns the text as it stands."""
-    known = _KNOWN[kind]
 
     def parse(arguments: Arguments) -> str:
         word = one_word(arguments)
+        known = _known(kind)
         names = _names(word)
         if not all(names):
             raise ConfigError(f'"{escape(word)}" is not a list of names with commas between them')
@@ -96,6 +111,8 @@ def apply_list(text: str | None, default: Sequence[str], known: Sequence[str]) -
     """
     if text is None:
         return tuple(default)
+    from pyssh.algorithms.preferences import edit_list  # noqa: PLC0415  # as in `_known`
+
     edit = text[0] if text[0] in "+-^" else ""
     names = [name for name in _names(text) if edit == "-" or _stands_for(name, known)]
     try:

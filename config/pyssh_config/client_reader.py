@@ -1,6 +1,5 @@
 """Reads ssh_config files for one host: sections, precedence, and which values come of it."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -292,9 +291,8 @@ def connection_tokens(
     """Return what %-tokens stand for (ssh_config(5), TOKENS)."""
     jump = "" if proxy_jump is None else parse_jump(proxy_jump.rpartition(",")[2]).host
     parts = (context.local_host, host, str(port), user, jump)
-    digest = hashlib.sha1("".join(parts).encode(errors="surrogateescape"), usedforsecurity=False)
     return {
-        "C": digest.hexdigest(),
+        "C": _digest("".join(parts)),
         "d": context.home,
         "h": host,
         "i": str(context.uid),
@@ -307,3 +305,13 @@ def connection_tokens(
         "r": user,
         "u": context.local_user,
     }
+
+
+def _digest(text: str) -> str:
+    try:
+        # hashlib would load OpenSSL, 3 ms that each command through a master would wait for
+        from _sha1 import sha1  # type: ignore[import-not-found]  # noqa: PLC0415  # not in typeshed
+    except ImportError:
+        from hashlib import sha1  # noqa: PLC0415
+    found: str = sha1(text.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()
+    return found

@@ -68,9 +68,7 @@ class Side(NamedTuple):
 
 
 @contextlib.contextmanager
-def master(
-    side: Side, *options: str, ready: bool = True, **environ: str
-) -> Iterator[subprocess.Popen[bytes]]:
+def master(side: Side, *options: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
     """A master that listens."""
     started = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", *side.words(options=["-M", "-N", *options])],
