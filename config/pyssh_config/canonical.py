@@ -39,7 +39,7 @@ def canonical_address(host: str) -> str:
 
     try:
         found = socket.getaddrinfo(
-            host, None, socket.AF_UNSPEC, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            host.encode("ascii"), None, socket.AF_UNSPEC, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
         )
         return socket.getnameinfo(found[0][4], socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
     except (OSError, UnicodeError):

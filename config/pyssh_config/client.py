@@ -11,7 +11,6 @@ from .client_values import AddKeys, ChannelTimeout, IPQoS, PermittedName, Remote
 from .errors import ConfigError
 from .forwards import Address, Destination, Forward, UnixPath, parse_jump
 from .keywords import CLIENT_KEYWORDS
-from .known_hosts import host_port_name
 from .lexer import expand_tilde
 from .match import ClientContext
 from .tokens import CLIENT_TOKENS, SHELL_KEYWORDS, expand, expand_variables
@@ -215,6 +214,8 @@ class ClientConfig(Record):
         """The name under which host keys are looked up, and a second one that may confirm it ("" if none)."""
         if self.host_key_alias is not None:
             return self.host_key_alias, ""
+        from .known_hosts import host_port_name  # noqa: PLC0415  # keys, which only a login needs
+
         name = host_port_name(self.host_name, self.port)
         return name, "" if name == self.host_name else self.host_name
 
