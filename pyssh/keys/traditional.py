@@ -3,6 +3,9 @@
 Loaded for such files only (`modules`): `cryptography`'s serialization brings in every key type there is.
 """
 
+import re
+from typing import Final
+
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pyssh.errors import KeyFormatError, PassphraseError
+from pyssh.keys.der import check_derivation, decode_sec1
 from pyssh.keys.ecdsa import EcdsaPrivate
 from pyssh.keys.ed25519 import Ed25519Private
 from pyssh.keys.private import PrivateKey
@@ -24,18 +28,27 @@ from pyssh.keys.rsa import RsaPrivate
 
 __all__ = ["decode_private_key", "encode_private_key"]
 
+_IS_UNKNOWN: Final = re.compile("[Uu]nknown (cipher|key encryption algorithm)")
+
 
 def decode_private_key(data: bytes, passphrase: bytes | None) -> PrivateKey:
     """Decode a PEM private key. Errors are those of `openssh.decode_private_key`."""
     encrypted = b"\nProc-Type: 4,ENCRYPTED" in data or data.startswith(b"-----BEGIN ENCRYPTED ")
     if encrypted and not passphrase:
         raise PassphraseError("the private key needs a passphrase")
+    if data.startswith(b"-----BEGIN ENCRYPTED "):
+        check_derivation(data)
     try:
         # without the test for primality, as in `rsa`, which then tests the rest
         key = load_pem_private_key(
             data, passphrase if encrypted else None, unsafe_skip_rsa_key_validation=True
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if _IS_UNKNOWN.search(str(error)):
+            raise KeyFormatError("the private key file is encrypted in a way that is not supported") from None
+        if b"-----BEGIN EC PRIVATE KEY-----" in data:
+            # PuTTY writes the number as long as it is, which the library does not read
+            return EcdsaPrivate(decode_sec1(data, passphrase))
         # OpenSSL tells a wrong passphrase from damaged data by the padding, which is to say hardly
         if encrypted:
             raise PassphraseError("wrong passphrase, or the private key file is damaged") from None

@@ -116,9 +116,10 @@ DROPBEAR = Programs("dropbear", "distribution", "dropbear", "dbclient", "dropbea
 PUTTY = Programs("putty", "distribution", "plink", "pscp", "psftp", "puttygen")
 ASYNCSSH = Module("asyncssh")
 PARAMIKO = Module("paramiko")
-GIT, RSYNC, TMUX = Tool("git"), Tool("rsync"), Tool("tmux")
+GIT, RSYNC, TMUX, OPENSSL = Tool("git"), Tool("rsync"), Tool("tmux"), Tool("openssl")
 ROOT = Root("root")
-ALL: tuple[Peer, ...] = (NEWEST, DISTRIBUTION, DROPBEAR, PUTTY, ASYNCSSH, PARAMIKO, GIT, RSYNC, TMUX, ROOT)
+_TOOLS: tuple[Peer, ...] = (GIT, RSYNC, TMUX, OPENSSL)
+ALL: tuple[Peer, ...] = (NEWEST, DISTRIBUTION, DROPBEAR, PUTTY, ASYNCSSH, PARAMIKO, *_TOOLS, ROOT)
 
 P = TypeVar("P", bound=Peer)
 
