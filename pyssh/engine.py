@@ -11,7 +11,15 @@ from typing import Self, TypeVar
 from pyssh.connection.keepalive import Keepalive
 from pyssh.connection.protocol import ConnectionProtocol
 from pyssh.connection.state import ConnectionState
-from pyssh.errors import ConnectionLost, Disconnected, DisconnectReason, ProtocolError, SSHError, UsageError
+from pyssh.errors import (
+    ConnectionLost,
+    Disconnected,
+    DisconnectReason,
+    LoginGraceError,
+    ProtocolError,
+    SSHError,
+    UsageError,
+)
 from pyssh.events import (
     AnyEvent,
     Authenticated,
@@ -174,7 +182,7 @@ class Engine(ABC):
         elif self._login_grace_seconds and self._login_deadline is None:
             self._login_deadline = now + self._login_grace_seconds
         elif self._login_deadline is not None and now >= self._login_deadline:
-            raise ProtocolError("the time to log in is over")
+            raise LoginGraceError("the time to log in is over")
         if self.authenticated and not self._keepalive.tick(now, self.transport.packets_received):
             raise ConnectionLost("the peer no longer answers")
 

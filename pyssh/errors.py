@@ -49,6 +49,10 @@ class ProtocolError(SSHError):
         self.reason = reason
 
 
+class LoginGraceError(ProtocolError):
+    """Nobody has logged in within `ServerOptions.login_grace_seconds`."""
+
+
 class DecodeError(ProtocolError):
     """Bytes that are not what their place calls for.
 

@@ -22,6 +22,7 @@ from .keywords import Combine, Keyword, Support
 from .lexer import INCLUDE_DEPTH, Line, include_paths, parse_line, read_lines
 from .match import ServerContext, match_server
 from .patterns import matches_host, matches_pattern
+from .penalties import NetBlockSize, PenaltyRules
 from .server_keywords import SERVER_KEYWORDS
 from .special_values import MaxStartups
 from .tokens import SERVER_TOKENS, expand
@@ -99,6 +100,10 @@ class ServerConfig(Record):
     max_sessions: int = 10
     max_startups: MaxStartups = MaxStartups()
     password_authentication: bool = True
+    per_source_max_startups: int | None = None
+    per_source_net_block_size: NetBlockSize = NetBlockSize()
+    per_source_penalties: PenaltyRules = PenaltyRules()
+    per_source_penalty_exempt_list: str | None = None
     permit_listen: tuple[HostPattern, ...] | None = None
     permit_open: tuple[HostPattern, ...] | None = None
     permit_root_login: str = "prohibit-password"
@@ -251,6 +256,8 @@ def _is_user(pattern: str, context: ServerContext) -> bool:
 def _fitting(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values that fit the fields: `none` in a list of files names no file."""
     fitting = dict(values)
+    if "per_source_penalties" in fitting:
+        fitting["per_source_penalties"] = PenaltyRules.of(fitting["per_source_penalties"])
     if "host_key" in fitting:
         fitting["host_key"] = tuple(path for path in fitting["host_key"] if path is not None)
     return {field: value for field, value in fitting.items() if field in ServerConfig.__match_args__}

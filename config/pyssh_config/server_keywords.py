@@ -7,6 +7,7 @@ from .algorithm_lists import algorithms
 from .client_values import channel_timeouts
 from .forwards import listen_address, permits
 from .keywords import ANY, Combine, Keyword, Support, field_name, nowhere, obsolete, row, section, table
+from .penalties import exempt_list, net_block_size, penalties, source_startups
 from .values import (
     Parser,
     address_family,
@@ -117,10 +118,10 @@ _SERVER_ROWS: Final = (
     _later("PermitTunnel", "no", "false"),
     row("PermitUserEnvironment", special.permit_user_environment),
     _later("PermitUserRC", ANY),
-    _later("PerSourceMaxStartups", "none", in_match=False),
-    _later("PerSourceNetBlockSize", in_match=False),
-    _later("PerSourcePenalties", in_match=False),
-    _later("PerSourcePenaltyExemptList", "none", in_match=False),
+    _global("PerSourceMaxStartups", source_startups),
+    _global("PerSourceNetBlockSize", net_block_size),
+    _global("PerSourcePenalties", penalties, _EXTEND),
+    _global("PerSourcePenaltyExemptList", exempt_list),
     _global("PidFile", text_or_none),
     _global("Port", port, _APPEND),
     _later("PrintLastLog", "no", "false", in_match=False),

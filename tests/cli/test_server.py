@@ -187,7 +187,7 @@ BAD = [
     (["-f", "/no/such/file"], "/no/such/file: there is no such file"),
     (["-o", "Nonsense=1"], "command line: Nonsense: it is not a keyword of sshd_config"),
     (["-o", "UsePAM=yes"], "not supported yet"),
-    (["-o", "X11Forwarding=yes"], "not supported yet"),
+    (["-o", "PermitTunnel=yes"], "not supported yet"),
     (["-o", "Subsystem=sftp internal-sftp"], "internal-sftp is not supported yet"),
     (["-o", "ForceCommand=internal-sftp"], "internal-sftp is not supported yet"),
     (["-o", "MaxAuthTries=x"], "MaxAuthTries"),

@@ -97,6 +97,13 @@ class Authentication:
         self._used_keys: set[PublicKey] = set()
         self._options = KeyOptions()
         self.login: Login | None = None
+        self.has_failed = False
+        """Whether some attempt was refused; asking which methods there are is none."""
+
+    @property
+    def names_nobody(self) -> bool:
+        """Whether the user that is asked for does not exist."""
+        return self._candidate is not None and not self._candidate.exists
 
     async def decide(self, question: AuthenticationRequested) -> Verdict:
         """Judge one attempt."""
@@ -247,6 +254,7 @@ class Authentication:
         return Accept()
 
     def _refuse(self, attempt: Attempt, reason: str, level: Level) -> Verdict:
+        self.has_failed = True
         what = f": {describe_key(attempt.key)}" if isinstance(attempt, PublicKeyAttempt) else ""
         self._output.log(level, f"Failed {attempt.method} for {self._who()}{what}: {reason}")
         return Refuse(self._methods())

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -9,7 +10,7 @@ from weakref import WeakKeyDictionary
 from pyssh.aio import Address, Channel, ChannelRunner, Link, Server, ServerSession, SessionHandler, Terminal
 from pyssh.aio.idle import IdleWatch
 from pyssh.connection import kinds, requests
-from pyssh.errors import ConnectionLost, OpenFailureReason, SSHError
+from pyssh.errors import ConnectionLost, LoginGraceError, OpenFailureReason, SSHError
 from pyssh.events import (
     AttemptRefused,
     AuthenticationRequested,
@@ -28,9 +29,12 @@ from pyssh_cli.output import Output, escape
 from pyssh_cli.server.authentication import Authentication
 from pyssh_cli.server.background import Background
 from pyssh_cli.server.forwarding import Forwarding
-from pyssh_cli.server.login import Login, describe_peer, place_of
+from pyssh_cli.server.login import Login, describe_peer, peer_of, place_of
+from pyssh_cli.server.penalties import Penalties, source_of
 from pyssh_cli.server.session import UserSession
 from pyssh_cli.server.settings import Settings
+from pyssh_config.penalties import PenaltyRules
+from pyssh_config.server import ServerConfig
 
 __all__ = ["Handler"]
 
@@ -67,6 +71,8 @@ class Handler(SessionHandler):
         self.server: Server | None = None
         self._output = output
         self._background = background
+        self._penalties = Penalties(PenaltyRules(), settings.config.per_source_net_block_size, None)
+        self._penalties_of: ServerConfig | None = None
         self._connections: dict[Link, _Connection] = {}
         self._sessions: WeakKeyDictionary[ServerSession, UserSession] = WeakKeyDictionary()
 
@@ -76,17 +82,52 @@ class Handler(SessionHandler):
         """Take a connection unless too many wait to log in (MaxStartups)."""
         if self.server is None:
             return True
-        waiting = sum(not link.engine.authenticated for link in self.server.links)
-        if _is_dropped(waiting, self.settings):
+        refusal = self._refusal(self.server, place_of(peer_address)[0])
+        if refusal is not None:
             host, port = place_of(peer_address)
-            self._output.info(
-                f"Connection from {host} port {port} dropped: MaxStartups ({waiting} not logged in)"
-            )
+            self._output.info(f"Connection from {host} port {port} dropped: {refusal}")
             return False
         grace = self.settings.options.login_grace_seconds
         jitter = grace * GRACE_JITTER * random.random()  # noqa: S311  # spreads, hides nothing
         self.server.options = self.settings.options.replace(login_grace_seconds=grace + jitter)
         return True
+
+    def _refusal(self, server: Server, host: str) -> str | None:
+        """Return why a connection from an address is not worth an answer; None if it is."""
+        config = self.settings.config
+        waiting = [link for link in server.links if not link.engine.authenticated]
+        if _is_dropped(len(waiting), self.settings):
+            return f"MaxStartups ({len(waiting)} not logged in)"
+        if config.per_source_max_startups is not None:
+            sizes = config.per_source_net_block_size
+            source = source_of(host, sizes)
+            same = sum(source_of(peer_of(link)[0], sizes) == source for link in waiting)
+            if source is not None and same >= config.per_source_max_startups:
+                return f"PerSourceMaxStartups ({same} from {source} not logged in)"
+        return self._current_penalties().refusal(host, time.monotonic())
+
+    def _current_penalties(self) -> Penalties:
+        config = self.settings.config
+        if self._penalties_of is not config:
+            self._penalties_of = config
+            self._penalties.rules = config.per_source_penalties
+            self._penalties.sizes = config.per_source_net_block_size
+            self._penalties.exempt = config.per_source_penalty_exempt_list
+        return self._penalties
+
+    def _punish(self, link: Link, connection: _Connection | None, error: Exception | None) -> None:
+        """Impose what somebody pays who has gone without a login."""
+        if error is not None and not isinstance(error, SSHError | OSError):
+            offence = "crash"
+        elif isinstance(error, LoginGraceError):
+            offence = "grace_exceeded"
+        elif connection is None or not connection.authentication.has_failed:
+            offence = "noauth"
+        else:
+            offence = "invaliduser" if connection.authentication.names_nobody else "authfail"
+        said = self._current_penalties().punish(peer_of(link)[0], offence, time.monotonic())
+        if said is not None:
+            self._output.info(said)
 
     async def connected(self, link: Link) -> None:
         """Note it in the log."""
@@ -100,6 +141,8 @@ class Handler(SessionHandler):
         """Forget the connection, and say why it ended."""
         connection = self._connections.pop(link, None)
         login = None if connection is None else connection.authentication.login
+        if self.server is not None and not link.engine.authenticated:
+            self._punish(link, connection, error)
         who = describe_peer(link) if login is None else f"{escape(login.user)} {describe_peer(link)}"
         reason = "" if error is None else f": {escape(str(error))}"
         if login is None and isinstance(error, SSHError) and not isinstance(error, ConnectionLost):
