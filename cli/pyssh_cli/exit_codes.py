@@ -5,7 +5,10 @@ from typing import Final
 OK: Final = 0
 
 FAILED: Final = 1
-"""What sshd and ssh-keygen exit with for everything that goes wrong, wrong usage too."""
+"""What sshd exits with for everything that goes wrong, wrong usage too.
+
+ssh-keygen does so for wrong usage and for answers that mean no; what ends its work is 255, as for ssh.
+"""
 
 USAGE: Final = 2
 """Wrong usage of a command that only pyssh has."""
