@@ -1,7 +1,7 @@
 """AsyncSSH's side of the bench: a server, and a client that does one thing and ends.
 
-usage: bench_asyncssh.py server HOST_KEY AUTHORIZED_KEYS
-       bench_asyncssh.py client PORT KEY CIPHER COMMAND    (stdin and stdout are the command's)
+usage: asyncssh_side.py server HOST_KEY AUTHORIZED_KEYS
+       asyncssh_side.py client PORT KEY CIPHER COMMAND    (stdin and stdout are the command's)
 """
 
 import asyncio
