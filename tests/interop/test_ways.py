@@ -79,3 +79,24 @@ def test_set_env_has_tokens(tmp_path: Path) -> None:
         options = ["-o", "SetEnv=A_HOST=%h-%p"]
         done = run(command(started, tmp_path, "echo $A_HOST", options=options))
         assert done.stdout.decode() == f"{LOOPBACK}-{started.port}\n"
+
+
+def test_a_key_exchange_that_quantum_computers_break_is_told_of(server: Server, tmp_path: Path) -> None:
+    options = ["-o", "KexAlgorithms=curve25519-sha256"]
+    silent = run(command(server, tmp_path, "true", options=options))
+    assert silent.stderr == b""
+    warned = run(command(server, tmp_path, "true", options=["-o", "WarnWeakCrypto=yes", *options]))
+    assert warned.stderr.startswith(b"** WARNING: connection is not using a post-quantum key exchange")
+    safe = run(command(server, tmp_path, "true", options=["-o", "WarnWeakCrypto=yes"]))
+    assert safe.stderr == b""
+
+
+def test_a_user_key_that_is_too_short_is_passed_over(server: Server, tmp_path: Path) -> None:
+    key = tmp_path / "rsa"
+    keygen = peers.require(peers.NEWEST).path("ssh-keygen")
+    subprocess.run([keygen, "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", key], check=True)
+    options = ["-i", str(key), "-o", "RequiredRSASize=3072"]
+    done = run(command(server, tmp_path, "true", options=options))
+    assert done.returncode == 0
+    assert b"Skipping key" in done.stderr
+    assert b"2048 bits is too short" in done.stderr

@@ -25,6 +25,7 @@ def arguments(server: Server, folder: Path, *options: str) -> list[str]:
         *options,
         *("-F", "none", "-i", str(server.identity), "-o", "IdentitiesOnly=yes", "-p", str(server.port)),
         *("-o", f"UserKnownHostsFile={known}", "-o", "GlobalKnownHostsFile=none"),
+        *("-o", "WarnWeakCrypto=no"),
     ]
 
 
@@ -57,7 +58,7 @@ def replacement(folder: Path, server: Server) -> Path:
     known.write_text(server.known_hosts())
     options = (
         f"-F none -i {server.identity} -o IdentitiesOnly=yes -o UserKnownHostsFile={known} "
-        "-o GlobalKnownHostsFile=none"
+        "-o GlobalKnownHostsFile=none -o WarnWeakCrypto=no"
     )
     program = folder / "stand-in"
     program.write_text(f'#!/bin/sh\nexec {" ".join(PYSSH)} {options} "$@"\n')

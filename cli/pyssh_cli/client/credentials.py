@@ -19,6 +19,7 @@ from pyssh.events import (
 )
 from pyssh.keys.private import PrivateKey
 from pyssh.keys.public import PublicKey
+from pyssh_cli.client.attempts import Attempts
 from pyssh_cli.client.identities import Identity, collect_identities, open_agent
 from pyssh_cli.client.prompt import Prompter
 from pyssh_cli.client.trust import HostTrust
@@ -65,13 +66,22 @@ class UserCredentials:
         self._password_attempts = 0
         self._interactive_attempts = 0
         self._was_asked = False
+        self._has_begun = False
+        self.attempts = Attempts(config)
 
     def observe(self, event: Event) -> None:
         """Take an event: agents want to know of the first key exchange, and are let go in the end."""
+        self.attempts.observe(event)
         if isinstance(event, KeysExchanged) and event.first:
             self._binding = event
         elif isinstance(event, Authenticated):
             self.close()
+
+    def explain(self, error: BaseException) -> None:
+        """Add to an error that ended the login what was tried; only after the server asked for something."""
+        if self._has_begun:
+            for line in self.attempts.explain():
+                error.add_note(line)
 
     def close(self) -> None:
         """Let go of the agent; nothing is signed after the login."""
@@ -83,6 +93,8 @@ class UserCredentials:
 
     async def next(self, question: CredentialNeeded) -> Credential | None:
         """Return what to try next; the methods in order of preference, each until it is used up."""
+        self._has_begun = True
+        self.attempts.methods = question.methods
         self._output.debug(f"Authentications that can continue: {escape(','.join(question.methods))}")
         if question.partial_success:
             self._output.debug("Authenticated with partial success.")
@@ -125,9 +137,10 @@ class UserCredentials:
             if identity.key is None:
                 self._output.debug(f"Trying private key: {identity}")
                 await self._load_unknown(identity)
-            if identity.key is not None and self._is_usable(identity.key):
+            if identity.key is not None and self._is_usable(identity):
                 self._output.debug(f"Offering public key: {identity}")
                 self._offered.append(identity)
+                self.attempts.offer(identity)
                 return PublicKeyCredential(identity.key)
         return None
 
@@ -135,16 +148,20 @@ class UserCredentials:
         """Return the agent, told of the connection before it is asked for keys (OpenSSH's PROTOCOL.agent)."""
         if self._agent is None:
             self._agent = agent = open_agent(self._config, self._output)
+            self.attempts.note_agent(found=agent is not None)
             binding = self._binding
             if agent is not None and binding is not None:
                 bound = agent.bind(binding.host_key, binding.session_identifier, binding.signature)
                 self._output.debug(f"The agent is {'' if bound else 'not '}bound to the host key")
         return self._agent
 
-    def _is_usable(self, key: PublicKey) -> bool:
+    def _is_usable(self, identity: Identity) -> bool:
+        key = identity.key
+        assert key is not None
         if any(name in self._user_algorithms for name in key.signature_algorithms):
             return True
         self._output.debug(f"Skipping {escape(key.key_type)} key: PubkeyAcceptedAlgorithms leaves it out")
+        self.attempts.skip(identity, "PubkeyAcceptedAlgorithms leaves its type out")
         return False
 
     async def _load_unknown(self, identity: Identity) -> None:
@@ -153,6 +170,8 @@ class UserCredentials:
         if private is not None:
             identity.key = private.key
             self._loaded[private.key] = private
+        else:
+            self.attempts.skip(identity, "it could not be read or its passphrase was not given")
 
     async def sign(self, question: SignatureNeeded) -> bytes | None:
         """Sign with the agent's or the file's private key; None, and the next one, if there is none."""
@@ -166,6 +185,7 @@ class UserCredentials:
         if private is None:
             private = await self._load(identity)
         if private is None:
+            self.attempts.refuse(identity, "it could not be read or its passphrase was not given")
             return None
         if private.key != plain:
             self._output.error(
@@ -181,6 +201,7 @@ class UserCredentials:
             return identity.signer.sign(question.algorithm, question.data)
         except SSHError as error:
             self._output.error(f"the agent refused to sign with {identity}: {escape(str(error))}")
+            self.attempts.refuse(identity, "the agent refused to sign")
             return None
 
     async def _load(self, identity: Identity) -> PrivateKey | None:
@@ -232,7 +253,7 @@ class UserCredentials:
             # a server that offers the method and has no questions would be asked for ever
             return None
         self._interactive_attempts += 1
-        return KeyboardInteractiveCredential()
+        return KeyboardInteractiveCredential(submethods=self._config.kbd_interactive_devices or "")
 
     async def answer_prompts(self, question: PromptsReceived) -> tuple[str, ...] | None:
         """Show what the server says and ask what it asks."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyssh.errors import SSHError
 from pyssh.keys.public import PublicKey
+from pyssh_cli.client.options import smallest_rsa
 from pyssh_cli.output import Output
 from pyssh_config.client import ClientConfig
 from pyssh_config.errors import ConfigError, escape
@@ -89,7 +90,15 @@ def collect_identities(config: ClientConfig, agent: "AgentClient | None", output
         preferred += _certified(signer, certificates, [*preferred, *files])
         if not found and not config.identities_only:
             others.append(Identity(signer.key, "", signer.comment, signer))
-    return [*preferred, *others, *files]
+    return [one for one in (*preferred, *others, *files) if _is_long_enough(one, config, output)]
+
+
+def _is_long_enough(identity: Identity, config: ClientConfig, output: Output) -> bool:
+    key = identity.key
+    if key is None or key.plain.key_type != "ssh-rsa" or key.bits >= smallest_rsa(config):
+        return True
+    output.info(f"Skipping key {identity}: an RSA key of {key.bits} bits is too short")
+    return False
 
 
 def _certified(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pyssh.about import SOFTWARE_VERSION
 from pyssh.algorithms.ciphers import CIPHERS
 from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
@@ -12,7 +13,7 @@ from pyssh_cli.output import Output
 from pyssh_config.algorithm_lists import apply_list
 from pyssh_config.client import ClientConfig
 
-__all__ = ["algorithms", "client_options"]
+__all__ = ["algorithms", "client_options", "smallest_rsa"]
 
 _COMPRESSION = "zlib@openssh.com"
 
@@ -40,12 +41,18 @@ def algorithms(
     )
 
 
+def smallest_rsa(config: ClientConfig) -> int:
+    """Return how many bits an RSA key needs; `RequiredRSASize` can ask for more than we do, not for less."""
+    return max(_LIMITS.rsa_bits, config.required_rsa_size)
+
+
 def client_options(config: ClientConfig, offered: Algorithms, output: Output) -> ClientOptions:
     """Return the engine's options."""
     return ClientOptions(
         user=config.user,
         algorithms=offered,
-        limits=_LIMITS,
+        limits=_LIMITS.replace(rsa_bits=smallest_rsa(config)),
+        software_version=f"{SOFTWARE_VERSION} {config.version_addendum}".rstrip(),
         extensions=_EXTENSIONS,
         rekey_bytes=config.rekey_limit.bytes,
         rekey_seconds=float(config.rekey_limit.seconds),

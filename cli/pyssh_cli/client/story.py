@@ -24,6 +24,13 @@ from pyssh_config.errors import escape
 
 __all__ = ["Story", "message_observer"]
 
+_POST_QUANTUM = ("mlkem", "sntrup")
+_WARNING = (
+    "WARNING: connection is not using a post-quantum key exchange algorithm.",
+    'This session may be vulnerable to "store now, decrypt later" attacks.',
+    "The server may need to be upgraded; WarnWeakCrypto no says nothing of it.",
+)
+
 
 class Story:
     """Tells what happens on one connection; `observe` is for `connect(on_event=...)`."""
@@ -31,10 +38,14 @@ class Story:
     def __init__(self, config: ClientConfig, output: Output) -> None:
         self._config = config
         self._output = output
+        self._is_warned = False
 
     def observe(self, event: Event) -> None:
         """Take an event."""
         output = self._output
+        if isinstance(event, KeysExchanged) and not self._is_warned:
+            self._is_warned = True
+            self._warn(event.algorithms)
         match event:
             case BannerReceived(message):
                 output.banner(escape_lines(message))
@@ -43,6 +54,13 @@ class Story:
                 output.debug(f"Remote: {escape_lines(message)}")
             case _ if output.is_shown(Level.DEBUG):
                 self._tell(event)
+
+    def _warn(self, algorithms: AgreedAlgorithms) -> None:
+        """Say, as ssh does, that somebody who keeps what is sent may be able to read it one day."""
+        is_safe = algorithms.kex.startswith(_POST_QUANTUM)
+        if not is_safe and self._config.warn_weak_crypto != "no":
+            for line in _WARNING:
+                self._output.info(f"** {line}")
 
     def _tell(self, event: Event) -> None:
         debug = self._output.debug
