@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pyssh import keys
 from tests.support.keygen import Keygen
+from tests.unit.keys.sshcom import sshcom_file
 
 
 @pytest.fixture
@@ -36,6 +38,16 @@ def test_encrypted_keys_need_no_passphrase(keygen: Keygen) -> None:
     said = keygen("-e", "-f", "old", stdin=b"secret\n")
     Path("exported").write_text(said.out)
     assert keygen("-X", "-f", "exported").out == f"{words}\n"
+
+
+def test_private_keys_of_ssh_com(keygen: Keygen) -> None:
+    key = keys.load_private(Path("rsa").read_bytes())
+    Path("theirs").write_bytes(sshcom_file(key))
+    assert keygen("-i", "-f", "theirs").out.encode() == keys.dump_private(key, "pem")
+    Path("theirs").write_bytes(sshcom_file(key, cipher="3des-cbc"))
+    said = keygen("-i", "-f", "theirs")
+    assert (said.code, said.out) == (255, "")
+    assert said.err.startswith("theirs: an ssh.com private key encrypted with '3des-cbc' is not supported")
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,19 @@ def test_passphrases(make: Keygen) -> None:
     assert refused.err.startswith("new: a JWK is never encrypted")
 
 
+def test_files_of_other_programs_are_read_and_not_changed(make: Keygen) -> None:
+    make("--export", "ppk", "-f", "ed25519", "--output", "key.ppk")
+    make("--export", "jwk", "-f", "ed25519", "--output", "key.jwk")
+    for path in ("key.ppk", "key.jwk"):
+        before = Path(path).read_bytes()
+        assert make("-y", "-f", path).out == Path("ed25519.pub").read_text()
+        for arguments in (("-p", "-N", "new"), ("-c", "-C", "new")):
+            said = make(*arguments, "-f", path)
+            assert (said.code, said.out) == (255, "")
+            assert "is not changed; --import and --export do" in said.err
+        assert Path(path).read_bytes() == before
+
+
 def test_derivations_of_ppk(make: Keygen) -> None:
     for name in ("argon2i", "argon2d", "argon2id"):
         options = ["-N", "secret", "-a", "2", "-O", f"kdf={name}"]

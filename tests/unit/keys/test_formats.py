@@ -13,6 +13,7 @@ from pyssh import keys
 from pyssh.errors import KeyFormatError, PassphraseError
 from pyssh.keys.openssh import MAX_FILE_SIZE
 from tests.unit.keys.building import certificate_blob
+from tests.unit.keys.sshcom import sshcom_file
 
 KEYS = {
     kind: keys.generate_private_key(kind, 2048 if kind == "rsa" else None)
@@ -83,6 +84,12 @@ def test_certificates_give_their_key() -> None:
     assert keys.load_public(keys.dump_public(certificate, "rfc4716")) == certificate
     for name in ("spki", "jwk"):
         assert keys.load_public(keys.dump_public(certificate, name)) == KEYS["ed25519"].key
+
+
+def test_ssh_com() -> None:
+    found = keys.load_key(sshcom_file(KEYS["rsa"]), "ignored")
+    assert (found.format, found.key, found.comment) == ("sshcom", KEYS["rsa"].key, "a comment")
+    assert keys.detect_format(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n") == "pkcs8"
 
 
 def test_keys_in_devices() -> None:

@@ -12,6 +12,7 @@ from pyssh.keys.openssh import (
     MAX_FILE_SIZE,
     decode_private_key,
     encode_private_key,
+    kdf_rounds,
     public_of_private,
 )
 from pyssh.keys.private import PrivateKey, generate_private_key
@@ -90,6 +91,19 @@ def test_every_cipher(cipher: str) -> None:
     for missing in (None, b""):
         with pytest.raises(PassphraseError, match="needs a passphrase"):
             decode_private_key(data, missing)
+
+
+def test_rounds_are_seen_without_the_passphrase() -> None:
+    assert kdf_rounds(CLEAR) == 0
+    assert kdf_rounds(ENCRYPTED) == 1
+    options = strings(bytes(16)) + bytes((0, 0, 0, 1))
+    raw = b64decode(b"".join(ENCRYPTED.split(b"\n")[1:-2]))
+    salted = raw.partition(options[:4])
+    assert salted[1]
+    for size in (0, 15, 17):
+        damaged = salted[0] + bytes((0, 0, 0, size)) + salted[2]
+        with pytest.raises(KeyFormatError, match="damaged"):
+            kdf_rounds(armour(damaged))
 
 
 def test_the_form_of_the_file() -> None:

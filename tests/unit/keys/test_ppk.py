@@ -2,8 +2,10 @@
 
 import contextlib
 import re
+from typing import NoReturn
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,15 @@ def test_derivations(name: str) -> None:
     data = ppk.encode_private_key(KEYS["ed25519"], "", SECRET, 3, QUICK.replace(name=name, parallelism=2))
     assert f"Key-Derivation: {name}\n".encode() in data
     assert ppk.decode_private_key(data, SECRET)[0].key == KEYS["ed25519"].key
+
+
+def test_a_library_without_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> NoReturn:
+        raise UnsupportedAlgorithm("as under FIPS")
+
+    monkeypatch.setitem(ppk.DERIVATIONS, "Argon2id", refuse)
+    with pytest.raises(KeyFormatError, match="has no Argon2id"):
+        ppk.decode_private_key(ENCRYPTED, SECRET)
 
 
 def test_a_private_number_that_ends_in_zeros() -> None:

@@ -83,6 +83,14 @@ def test_what_cannot_be_used(data: bytes, reason: str) -> None:
     assert not isinstance(caught.value, PassphraseError)
 
 
+def test_encryption_that_the_library_does_not_have() -> None:
+    headers = b"Proc-Type: 4,ENCRYPTED\nDEK-Info: CAMELLIA-256-CBC," + b"00" * 16 + b"\n\n"
+    data = pem(RSA, TRADITIONAL).replace(b"KEY-----\n", b"KEY-----\n" + headers, 1)
+    with pytest.raises(KeyFormatError, match="a way that is not supported") as caught:
+        load_private_key(data, b"passphrase")
+    assert not isinstance(caught.value, PassphraseError)
+
+
 @given(st.binary())
 def test_any_bytes(data: bytes) -> None:
     for candidate in (data, b"-----BEGIN RSA PRIVATE KEY-----\n" + data, b"-----BEGIN " + data):
