@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -23,6 +24,8 @@ _READ_SIZE: Final = 16384
 _WRITE_SIZE: Final = 65536
 _SPARE_DESCRIPTORS: Final = 16
 """Standard streams, the listener, the log, the loop's own, and those of a question."""
+_MAX_CLIENTS: Final = 4096
+"""Connections at a time, whatever the system would allow; who comes later waits."""
 _PARENT_SECONDS: Final = 10.0
 """How often to look for the parent where the system cannot tell, as ssh-agent does."""
 
@@ -70,7 +73,8 @@ class Server:
         self._parent: int | None = None
         self._stopping = False
         self._signals: list[int] = []
-        self._limit = max(1, os.sysconf("SC_OPEN_MAX") - _SPARE_DESCRIPTORS)
+        open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._limit = max(1, min(open_files, _MAX_CLIENTS) - _SPARE_DESCRIPTORS)
         self._accepting = False
 
     def run(self, *, ignores_interrupt: bool, parent: int | None) -> int:

@@ -62,7 +62,11 @@ def _start(request: Request, environ: dict[str, str]) -> int:
                 clean_up(request.directory, all_hosts=request.clean_up > 1, tell=output.debug)
             place = listen_in(request.directory)
         if request.foreground:
-            _announce(request, place, None)
+            try:
+                _announce(request, place, None)
+            except OSError:
+                place.remove()
+                raise
     if request.foreground:
         return _serve(request, place, output, environ, parent=None)
     parent = os.getpid()
@@ -99,8 +103,9 @@ def _quoted(path: str) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # closed by who started us, and so nobody reads it
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def _become(command: tuple[str, ...], environ: dict[str, str]) -> int:
