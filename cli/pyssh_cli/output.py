@@ -69,7 +69,7 @@ class Output:
     def __init__(self, program: str, *, level: Level = Level.INFO, sink: Sink | None = None) -> None:
         self.program = program
         self.level = level
-        self.sink = sink or stream_sink()
+        self.sink = self._usual_sink = sink or stream_sink()
         self.always: tuple[str, ...] = ()
         """Lists of patterns of places in the program, as in LogVerbose, that log whatever the level."""
 
@@ -86,6 +86,11 @@ class Output:
         name = frame.f_code.co_filename.rpartition("/")[2]
         place = f"{name}:{frame.f_code.co_name}():{frame.f_lineno}"
         return any(matches_list(place, patterns) for patterns in self.always)
+
+    @property
+    def reaches_terminal(self) -> bool:
+        """Whether log lines appear on a terminal, where somebody may read them."""
+        return self.sink is self._usual_sink and sys.stderr is not None and sys.stderr.isatty()
 
     def log(self, level: Level, text: str) -> None:
         """Log one line, or several."""

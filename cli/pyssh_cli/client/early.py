@@ -64,7 +64,7 @@ def log_in_early(
     login = EarlyLogin(settings.config, sock, output)
     try:
         login.begin()
-        login.run(lambda: login.engine.authenticated)
+        login.log_in()
         if with_session:
             login.open_session(plan_session(settings, output, may_forward=not login.trust.changed))
     except BaseException:
@@ -98,6 +98,14 @@ class EarlyLogin:
         """Send what comes first, and while it is on its way import what the answer will need."""
         self._flush()
         KEX[self.options.algorithms.kex[0]].client(self.options.random)
+
+    def log_in(self) -> None:
+        """Go on until the user is logged in; an error then knows what was tried."""
+        try:
+            self.run(lambda: self.engine.authenticated)
+        except Exception as error:
+            self._credentials.explain(error)
+            raise
 
     def open_session(self, plan: SessionPlan) -> None:
         """Open a session channel and send a plan's requests; their answers are left to the loop."""

@@ -161,6 +161,9 @@ async def _connect(
             proxy_command=config.expand("proxy_command") if sock is None else None,
             on_event=observe,
         )
+    except Exception as error:
+        credentials.explain(error)
+        raise
     finally:
         credentials.close()
 

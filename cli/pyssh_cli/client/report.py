@@ -35,6 +35,10 @@ def report(error: BaseException, config: ClientConfig, output: Output) -> None:
             # ssh has a line for it, which programs look for
             output.log(Level.ERROR, f"{_escaped(error).capitalize()}.")
         output.error(f"{escape(config.host_name)} port {config.port}: {describe(error)}")
+    # programs want the one line, people want to know why
+    if output.reaches_terminal:
+        for line in getattr(error, "__notes__", ()):
+            output.info(line)
 
 
 def describe(error: BaseException) -> str:
