@@ -151,7 +151,7 @@ _CLIENT_ROWS: Final = (
     row("ControlPath", text_or_none),
     row("ControlPersist", client.control_persist),
     row("DynamicForward", dynamic_forward, _APPEND),
-    later("EnableEscapeCommandline", flag, "no", "false"),
+    row("EnableEscapeCommandline", flag),
     later("EnableSSHKeysign", flag, ANY),
     row("EscapeChar", escape_character),
     row("ExitOnForwardFailure", flag),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyssh.aio.channel import Channel
 from pyssh.aio.dial import describe, dial, format_address
-from pyssh.aio.listen import Acceptor, Listen, open_listeners
+from pyssh.aio.listen import Acceptor, Listen, UnixListen, open_listeners
 from pyssh.aio.socks import SocksDialogue, SocksError
 from pyssh.aio.splice import Splice
 from pyssh.aio.streams import Address
@@ -80,6 +80,12 @@ class Forward:
         self._sent_before = 0
         self._received_before = 0
         self._when_closed: list[Callable[[], object]] = []
+
+    @property
+    def asked(self) -> Address | None:
+        """Where it was asked to listen; None for a socket that listened already."""
+        listen = self.listen.path if isinstance(self.listen, UnixListen) else self.listen
+        return None if isinstance(listen, socket.socket) else listen
 
     @property
     def open(self) -> int:

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -18,8 +19,9 @@ import pexpect
 import pytest
 
 from tests.support import peers
+from tests.support.forwarding import ask, ask_socks, echo_server, receive
 from tests.support.peers import Server, dropbear_server, openssh_server
-from tests.support.processes import LOOPBACK, Account
+from tests.support.processes import LOOPBACK, Account, free_port
 from tests.support.pyssh_client import PYSSH, arguments, command, destination
 
 SECONDS = 60
@@ -140,6 +142,67 @@ def test_escape_characters(server: Server, tmp_path: Path) -> None:
     child.send("\r~.")
     child.expect_exact(f"Connection to {LOOPBACK} closed.")
     assert _close(child) == 255
+
+
+def _command_line(child: Any, line: str, answer: str) -> None:
+    child.send("\r~C")
+    child.expect_exact("ssh> ")
+    child.sendline(line)
+    child.expect(answer)
+
+
+def test_the_command_line_makes_and_ends_forwards(server: Server, tmp_path: Path) -> None:
+    here, there, socks = free_port(), free_port(), free_port()
+    options = ("-o", "EnableEscapeCommandline=yes", "-o", "PermitLocalCommand=yes")
+    child = _shell(server, tmp_path, *options)
+    with echo_server() as target:
+        _command_line(child, f"-L {here}:localhost:{target}", "Forwarding port.")
+        assert ask(here) == b"hello"
+        _command_line(child, f"-R {there}:localhost:{target}", "Forwarding port.")
+        assert ask(there) == b"hello"
+        _command_line(child, f"D{socks}", "Forwarding port.")
+        assert ask_socks(socks, target) == b"hello"
+        _command_line(child, f"-KL {here}", "Canceled forwarding.")
+        _command_line(child, f"-KD {socks}", "Canceled forwarding.")
+        _command_line(child, f"-KR {there}", "Canceled forwarding.")
+        for port in (here, socks):
+            with pytest.raises(ConnectionRefusedError):
+                ask(port)
+        _command_line(child, f"-KL {here}", f"Unknown port forwarding: {here}")
+        _command_line(child, f"-L {free_port()}", "Bad forwarding specification: .* is not a forwarding")
+        _command_line(child, f"-L {target}:localhost:1", "Port forwarding failed.")
+    _command_line(child, "!echo local $((40 + 2))", "local 42")
+    _command_line(child, "nonsense", "Invalid command.")
+    _command_line(child, "help", "!args")
+    # the session goes on, in raw mode
+    child.sendline("exit 7")
+    assert _close(child) == 7
+
+
+def test_the_command_line_is_there_when_it_is_wished(server: Server, tmp_path: Path) -> None:
+    child = _shell(server, tmp_path)
+    child.send("\r~?")
+    child.expect_exact("~? ")
+    assert "~C" not in child.before
+    child.send("\r~C")
+    child.sendline("\x15exit 8")
+    assert _close(child) == 8
+
+
+def test_in_the_background_what_is_open_goes_on(server: Server, tmp_path: Path) -> None:
+    port = free_port()
+    with echo_server() as target:
+        child = _shell(server, tmp_path, "-L", f"{port}:localhost:{target}")
+        with socket.create_connection((LOOPBACK, port), SECONDS) as open_one:
+            open_one.sendall(b"one")
+            assert receive(open_one, 3) == b"one"
+            child.send("\r~&")
+            child.expect_exact("[backgrounded]")
+            assert _close(child) == 0
+            with pytest.raises(ConnectionRefusedError):
+                ask(port)
+            open_one.sendall(b"two")
+            assert receive(open_one, 3) == b"two"
 
 
 @pytest.mark.parametrize("value", ["yes", "no"])

@@ -10,9 +10,11 @@ HELP: Final = (
     ("^Z", "suspend pyssh"),
     ("#", "list what is open on the connection"),
     ("B", "send a break"),
+    ("C", "open a command line"),
     ("R", "ask for new keys"),
     ("v", "say more of what happens"),
     ("V", "say less"),
+    ("&", "go to the background, where connections that are forwarded may end"),
     ("?", "show this list"),
 )
 _LINE_ENDS: Final = b"\r\n"
@@ -64,9 +66,10 @@ class EscapeFilter:
             self._at_line_start = byte in _LINE_ENDS
 
 
-def help_lines(character: str) -> list[str]:
+def help_lines(character: str, *, has_command_line: bool = False) -> list[str]:
     """Return what `~?` shows."""
-    rows = [*HELP, (character, f"send one {character}")]
+    known = [row for row in HELP if has_command_line or row[0] != "C"]
+    rows = [*known, (character, f"send one {character}")]
     return [
         # ssh's words, which programs look for
         "Supported escape sequences:",

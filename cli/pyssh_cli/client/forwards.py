@@ -18,6 +18,7 @@ from pyssh_config.errors import escape
 
 __all__ = [
     "ForwardFailedError",
+    "Opener",
     "as_listen",
     "listen_address",
     "open_forwards",
@@ -80,7 +81,7 @@ async def open_forwards(
     permitted = config.permit_remote_open
     if permitted is not None:
         link.permit_remote_open(partial(_is_permitted, [permit.target for permit in permitted]))
-    opener = _Opener(link, config, output)
+    opener = Opener(link, config, output)
     await asyncio.gather(
         *(opener.local(forward) for forward in (*config.local_forward, *config.dynamic_forward)),
         *(opener.remote(forward) for forward in config.remote_forward),
@@ -96,7 +97,9 @@ def _is_permitted(permitted: Sequence[config_forwards.HostPattern], target: tupl
     return any(pattern.host in ("*", host) and pattern.port in (0, port) for pattern in permitted)
 
 
-class _Opener:
+class Opener:
+    """Sets up forwards, one at a time or several at once, and says what came of it."""
+
     def __init__(self, link: ClientLink, config: ClientConfig, output: Output) -> None:
         self._link = link
         self._config = config
@@ -105,6 +108,7 @@ class _Opener:
         self.opened: dict[config_forwards.Forward, Forward] = {}
 
     async def local(self, forward: config_forwards.Forward) -> None:
+        """Listen here."""
         listen = listen_address(forward.listen, everywhere=self._config.gateway_ports)
         target = target_address(forward.connect)
         where = as_listen(listen, self._config)
@@ -118,6 +122,7 @@ class _Opener:
             self._output.debug(f"Local connections to {_shown(listen)} forwarded to {_shown(target)}")
 
     async def remote(self, forward: config_forwards.Forward) -> None:
+        """Have the server listen."""
         listen = remote_listen_address(forward.listen)
         target = target_address(forward.connect)
         opening = self._link.forward_remote(listen, target, observer=self._observe)

@@ -1,6 +1,7 @@
 """A session with a terminal: raw mode, resizes, stopping and continuing, escape characters."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -8,10 +9,13 @@ from typing import Any, Final
 from pyssh.aio.channel import Channel
 from pyssh.aio.client import ClientLink
 from pyssh.aio.dial import format_address
+from pyssh.aio.forward import LocalForward
+from pyssh.aio.splice import Source
 from pyssh_cli.client.escapes import EscapeFilter, help_lines
 from pyssh_cli.client.resizes import follow_resizes
 from pyssh_cli.client.terminal import LocalTerminal
 from pyssh_cli.output import Level, Output, escape, stream_sink
+from pyssh_config.client import ClientConfig
 
 __all__ = ["Interaction"]
 
@@ -21,7 +25,8 @@ _CONTROL_Z: Final = "\x1a"
 class Interaction:
     """The user's side of a channel with a terminal, from `start` to `stop`.
 
-    `on_disconnect` is called for `~.`.
+    `on_disconnect` is called for `~.`, `on_background` for `~&`. `source` is where the typed bytes come from,
+    once there is one.
     """
 
     def __init__(
@@ -29,17 +34,22 @@ class Interaction:
         channel: Channel,
         link: ClientLink,
         output: Output,
+        config: ClientConfig,
         *,
-        escape_character: str | None,
         logs_to_terminal: bool,
         on_disconnect: Callable[[], None],
+        on_background: Callable[[], None],
     ) -> None:
+        self.source: Source | None = None
+        self._config = config
         self._channel = channel
         self._link = link
         self._output = output
-        self._character = escape_character
+        self._character = config.escape_char
         self._logs_to_terminal = logs_to_terminal
         self._on_disconnect = on_disconnect
+        self._on_background = on_background
+        self._is_stopped = False
         self._terminal = LocalTerminal()
         self._plain_sink = output.sink
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,6 +69,9 @@ class Interaction:
 
     def stop(self) -> None:
         """Put the terminal back. Calling it twice is harmless."""
+        self._is_stopped = True
+        for task in self._tasks:
+            task.cancel()
         self._leave_raw()
         if self._stop_following is not None:
             self._stop_following()
@@ -111,7 +124,10 @@ class Interaction:
             "R": self._rekey,
             "v": lambda: self._change_level(1),
             "V": lambda: self._change_level(-1),
+            "&": lambda: self._soon(self._background),
         }
+        if self._config.enable_escape_commandline:
+            actions["C"] = lambda: self._soon(self._open_command_line)
         action = actions.get(letter)
         if action is None:
             return False
@@ -132,7 +148,8 @@ class Interaction:
 
     def _help(self) -> None:
         assert self._character is not None
-        self._say(*help_lines(self._character))
+        has_command_line = self._config.enable_escape_commandline
+        self._say(*help_lines(self._character, has_command_line=has_command_line))
 
     def _list(self) -> None:
         lines = ["Open on this connection:"]
@@ -147,6 +164,41 @@ class Interaction:
                 f"{forward.bytes_sent} bytes sent, {forward.bytes_received} received"
             )
         self._say(*lines)
+
+    def _background(self) -> None:
+        """Let go of the terminal: no new connections, no input; what is open goes on until it ends."""
+        for forward in list(self._link.forwards):
+            if isinstance(forward, LocalForward):
+                forward.close()
+        self._say("[backgrounded]")
+        self.stop()
+        if not self._channel.closed:
+            # what a user types at the end, for a shell that reads a terminal
+            self._channel.send(memoryview(_CONTROL_D))
+            if self.source is not None:
+                self.source.stop()
+            self._channel.send_eof()
+        self._on_background()
+
+    def _open_command_line(self) -> None:
+        self._spawn(self._run_command_line())
+
+    async def _run_command_line(self) -> None:
+        from pyssh_cli.client.command_line import PROMPT, run_line  # noqa: PLC0415  # few open it
+
+        source = self.source
+        if source is None or not self._terminal.is_raw:
+            return
+        source.pause()
+        self._leave_raw()
+        try:
+            with self._terminal.line_mode():
+                line = await _read_line(PROMPT)
+                await run_line(line, self._link, self._config, self._output)
+        finally:
+            if not self._is_stopped:
+                self._enter_raw()
+                source.resume()
 
     def _break(self) -> None:
         self._spawn(self._send_break())
@@ -171,6 +223,22 @@ class Interaction:
 
 
 _BREAK_MILLISECONDS: Final = 1000
+_CONTROL_D: Final = b"\x04"
+_STDIN: Final = 0
+_LINE: Final = 4096
+
+
+async def _read_line(prompt: str) -> str:
+    """Ask for a line on a terminal that takes whole ones; "" at its end. The loop goes on meanwhile."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    os.write(_STDIN, prompt.encode())
+    loop.add_reader(_STDIN, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(_STDIN)
+    return os.read(_STDIN, _LINE).decode(errors="replace")
 
 
 def _kind(channel: Channel) -> str:

@@ -47,7 +47,18 @@ def run_on_loop(start: Start, output: Output) -> int:
     # `connect` turned it off for the imports; what they brought need not be looked at again
     gc.freeze()
     gc.enable()
-    return asyncio.run(_Client(start, output).run())
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        client = _Client(start, output)
+        task = loop.create_task(client.run())
+        while True:
+            try:
+                return loop.run_until_complete(task)
+            except RuntimeError:
+                # the loop was stopped for the one thing that cannot be done while it runs
+                if not client.wants_background:
+                    raise
+                client.fork(loop)
 
 
 class _Client:
@@ -61,7 +72,23 @@ class _Client:
         self._output = output
         self._signal: signal.Signals | None = None
         self._is_logged_in = False
+        self.wants_background = False
         self._session: Session | None = None
+
+    def fork(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on in a child that has left the terminal; the process that the user waits for ends here."""
+        self.wants_background = False
+        if os.fork():
+            os._exit(exit_codes.OK)
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(null, descriptor)
+        os.close(null)
+        # the threads that looked names up have stayed behind
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # few come here
+
+        loop.set_default_executor(ThreadPoolExecutor())
 
     async def run(self) -> int:
         """Do everything."""
@@ -143,6 +170,10 @@ class _Client:
         if self._background is not None:
             self._background.detach(self._output)
 
+    def _leave_terminal(self) -> None:
+        self.wants_background = True
+        asyncio.get_running_loop().stop()
+
     async def _forward(self, login: Login) -> dict[config_forwards.Forward, Forward]:
         if not self._settings.has_forwards:
             return {}
@@ -184,6 +215,7 @@ class _Client:
             self._settings, self._output, may_forward=login.forwarding_allowed
         )
         session = self._session = Session(login, self._settings, self._output)
+        session.on_background = self._leave_terminal
         descriptors = Descriptors(None if self._config.stdin_null else 0)
         # a master that may not be one has a parent that waits for this very session
         if self._background is not None and not self._settings.persists:

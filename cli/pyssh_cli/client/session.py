@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,8 @@ class Session:
         self._replies: list[tuple[str, asyncio.Future[bool]]] = []
         self._watching: list[asyncio.Task[None]] = []
         self._was_ended_here = False
+        self.on_background: Callable[[], None] = lambda: None
+        """What `~&` does, when the session's own part of it is done."""
         self._is_unread = False
 
     # --- the beginning
@@ -125,9 +128,10 @@ class Session:
                 channel,
                 self._link,
                 self._output,
-                escape_character=self._config.escape_char,
+                self._config,
                 logs_to_terminal=self._settings.logs_to_stderr and os.isatty(_STDERR),
                 on_disconnect=self._end_here,
+                on_background=self.on_background,
             )
             self._interaction.start(has_terminal=os.isatty(_STDIN) and descriptors.stdin == _STDIN)
             transform = self._interaction.transform
@@ -145,6 +149,8 @@ class Session:
             self._output.debug(f"standard input cannot be read: {error.strerror}")
             channel.send_eof()
             return
+        if self._interaction is not None:
+            self._interaction.source = self._source
         if keystrokes is not None:
             self._watching.append(asyncio.ensure_future(self._end_input(channel, self._source, keystrokes)))
 

@@ -121,6 +121,15 @@ class LocalTerminal:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._fd, termios.TCSADRAIN, before)
 
+    @contextlib.contextmanager
+    def line_mode(self) -> Iterator[None]:
+        """Take whole lines with echo, and no signals from keys, for as long as this lasts."""
+        with keep_modes(self._fd):
+            modes = termios.tcgetattr(self._fd)
+            modes[_LFLAG] &= ~termios.ISIG
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, modes)
+            yield
+
     def suspend(self) -> None:
         """Stop the process with the terminal as it was; return, in raw mode again, when it is continued."""
         was_raw = self.is_raw
