@@ -25,6 +25,7 @@ from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh_cli.agent import request as agent
 from pyssh_cli.commands import COMMANDS, forward, serve
+from pyssh_cli.copy_id import request as copy_id
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
 from pyssh_cli.keygen import audit_report
@@ -39,6 +40,7 @@ README: Final = (ROOT / "README.md").read_text()
 PAGES: Final = {
     "agent": ("pyssh-agent.1", agent.FLAGS),
     "connect": ("pyssh.1", SSH_FLAGS),
+    "copy-id": ("pyssh-copy-id.1", copy_id.FLAGS),
     "forward": ("pyssh-forward.1", forward.FLAGS),
     "keygen": ("pyssh-keygen.1", (*keygen.FLAGS, *audit_report.FLAGS)),
     "keyscan": ("pyssh-keyscan.1", keyscan.FLAGS),
