@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pyssh.agent.answers import (
     AgentError,
+    AgentRefusedError,
     decode_answer,
     decode_extensions,
     decode_identities,
@@ -30,7 +31,7 @@ from pyssh.errors import DecodeError
 from pyssh.keys.public import PublicKey
 from pyssh.wire.message import Message
 
-__all__ = ["AgentClient", "AgentError", "AgentKey"]
+__all__ = ["AgentClient", "AgentError", "AgentKey", "AgentRefusedError"]
 
 _M = TypeVar("_M", bound=Message)
 

@@ -6,7 +6,9 @@ from pyssh.agent.messages import (
     QUERY,
     RSA_SHA2_256,
     RSA_SHA2_512,
+    ExtensionFailure,
     ExtensionResponse,
+    Failure,
     IdentitiesAnswer,
     Identity,
 )
@@ -19,6 +21,7 @@ from pyssh.wire.types import Reader, take_text
 __all__ = [
     "MAX_KEYS",
     "AgentError",
+    "AgentRefusedError",
     "decode_answer",
     "decode_extensions",
     "decode_identities",
@@ -29,11 +32,16 @@ MAX_KEYS: Final = 2048
 """OpenSSH's own limit."""
 
 _FLAGS: Final = {"rsa-sha2-256": RSA_SHA2_256, "rsa-sha2-512": RSA_SHA2_512}
+_REFUSALS: Final = (Failure.number, ExtensionFailure.number)
 _M = TypeVar("_M", bound=Message)
 
 
 class AgentError(SSHError):
     """The agent does not answer as agents do, or refuses."""
+
+
+class AgentRefusedError(AgentError):
+    """The agent says no, or that it does not know the request."""
 
 
 def signature_flags(algorithm: str) -> int:
@@ -44,8 +52,11 @@ def signature_flags(algorithm: str) -> int:
 
 def decode_answer(payload: bytes, wanted: type[_M]) -> _M:
     """Return an answer of the wanted kind; every other one is an `AgentError`."""
-    if not payload or payload[0] != wanted.number:
-        raise AgentError("the agent refused the request")
+    number = payload[0] if payload else None
+    if number in _REFUSALS:
+        raise AgentRefusedError("the agent refused the request")
+    if number != wanted.number:
+        raise AgentError("the agent answered another question")
     try:
         return wanted.decode(payload)
     except DecodeError as error:

@@ -17,6 +17,8 @@ __all__ = ["Prompter"]
 
 _TERMINAL: Final = "/dev/tty"
 _ASKPASS: Final = "ssh-askpass"
+_STDIN: Final = 0
+_STDERR: Final = 2
 # what a terminal hands over as one line at most (N_TTY_BUF_SIZE)
 _LINE_SIZE: Final = 4096
 _LFLAG: Final = 3
@@ -24,35 +26,54 @@ _FATAL: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 class Prompter:
-    """Asks, unless `batch` forbids it. An answer of None means that nobody answered."""
+    """Asks, unless `batch` forbids it. An answer of None means that nobody answered.
 
-    def __init__(self, environ: Mapping[str, str], *, batch: bool = False) -> None:
+    With `from_stdin`, where there is no terminal standard input may answer, as with ssh-add.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, batch: bool = False, from_stdin: bool = False) -> None:
         self._environ = environ
         self._batch = batch
+        self._from_stdin = from_stdin
 
     def ask(self, text: str, *, echo: bool = False) -> str | None:
         """Ask for one line; without `echo` it does not show. `text` is fit for a terminal."""
         if self._batch:
             return None
-        require = self._environ.get("SSH_ASKPASS_REQUIRE", "")
-        if require == "force" or (require == "prefer" and self._has_display):
+        if self._may_run_program and (self._required in ("force", "prefer") or self._is_stdin_elsewhere):
             return self._ask_program(text)
         try:
             terminal = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
-            if require == "never" or not self._has_display:
-                return None
-            return self._ask_program(text)
+            if self._from_stdin:
+                return _ask_stdin(text)
+            return self._ask_program(text) if self._may_run_program else None
         try:
             return _ask_terminal(terminal, text, echo=echo)
         finally:
             os.close(terminal)
 
-    @property
-    def _has_display(self) -> bool:
-        return bool(self._environ.get("DISPLAY") or self._environ.get("WAYLAND_DISPLAY"))
+    def confirm(self, text: str) -> bool:
+        """Ask a program for permission; without one, or a display for it to ask on, it is not given."""
+        if self._batch or not self._may_run_program:
+            return False
+        answer = self._ask_program(text, SSH_ASKPASS_PROMPT="confirm")
+        return answer is not None and answer.lower() in ("", "yes")
 
-    def _ask_program(self, text: str) -> str | None:
+    @property
+    def _required(self) -> str:
+        return self._environ.get("SSH_ASKPASS_REQUIRE", "").lower()
+
+    @property
+    def _may_run_program(self) -> bool:
+        has_display = bool(self._environ.get("DISPLAY") or self._environ.get("WAYLAND_DISPLAY"))
+        return self._required == "force" or (has_display and self._required != "never")
+
+    @property
+    def _is_stdin_elsewhere(self) -> bool:
+        return self._from_stdin and not os.isatty(_STDIN)
+
+    def _ask_program(self, text: str, **variables: str) -> str | None:
         """Run SSH_ASKPASS with the question as its argument; its first line is the answer."""
         import subprocess  # noqa: PLC0415  # few logins come here
 
@@ -60,11 +81,25 @@ class Prompter:
         try:
             # the user's own program, named by the user's own environment
             answer = subprocess.run(  # noqa: S603
-                [program, text], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+                [program, text],
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                env={**self._environ, **variables},
             ).stdout
         except (OSError, subprocess.CalledProcessError):
             return None
         return answer.split(b"\n", 1)[0].removesuffix(b"\r").decode(errors="surrogateescape")
+
+
+def _ask_stdin(text: str) -> str | None:
+    """Read a line byte by byte: what a pipe holds for the next question must stay in it."""
+    os.write(_STDERR, text.encode(errors="backslashreplace"))
+    line = bytearray()
+    while (byte := os.read(_STDIN, 1)) not in (b"", b"\n"):
+        if len(line) < _LINE_SIZE:
+            line += byte
+    return None if not byte and not line else line.decode(errors="surrogateescape")
 
 
 class _BrokenOffError(BaseException):

@@ -16,6 +16,7 @@ DEFAULT: Final = "connect"
 """What `pyssh` does when its first argument names no subcommand."""
 
 COMMANDS: Final = {
+    "add": Command("pyssh_cli.commands.add", "give keys to an agent, in the place of ssh-add"),
     "agent": Command("pyssh_cli.commands.agent", "hold keys, in the place of ssh-agent"),
     "connect": Command("pyssh_cli.commands.connect", "log in to a host, or run a command on it"),
     "copy-id": Command("pyssh_cli.commands.copy_id", "install your keys on a server"),
