@@ -27,7 +27,6 @@ from pyssh_cli.add import request as add
 from pyssh_cli.agent import request as agent
 from pyssh_cli.commands import COMMANDS, forward, serve
 from pyssh_cli.copy_id import request as copy_id
-from pyssh_cli.copy_id import request as copy_id
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
 from pyssh_cli.keygen import audit_report
@@ -43,7 +42,6 @@ PAGES: Final = {
     "add": ("pyssh-add.1", add.FLAGS),
     "agent": ("pyssh-agent.1", agent.FLAGS),
     "connect": ("pyssh.1", SSH_FLAGS),
-    "copy-id": ("pyssh-copy-id.1", copy_id.FLAGS),
     "copy-id": ("pyssh-copy-id.1", copy_id.FLAGS),
     "forward": ("pyssh-forward.1", forward.FLAGS),
     "keygen": ("pyssh-keygen.1", (*keygen.FLAGS, *audit_report.FLAGS)),
