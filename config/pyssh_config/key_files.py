@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyssh.errors import KeyFormatError
-from pyssh.keys.formats import load_private_key
-from pyssh.keys.openssh import DEFAULT_ROUNDS, encode_private_key, public_of_private
+from pyssh.keys.formats import load_private_key, load_public
+from pyssh.keys.openssh import DEFAULT_ROUNDS, encode_private_key
 from pyssh.keys.public import PublicKey, format_public_line, parse_public_line
 
 from .errors import ConfigError, escape
@@ -79,12 +79,13 @@ def read_public_key(path: str) -> tuple[PublicKey, str]:
 def read_public_half(path: str) -> tuple[PublicKey, str]:
     """Return the public key of the private key file `path`, which takes no passphrase, and the comment.
 
-    It comes from `path` + ".pub", or else from the private file, where OpenSSH's format has it in clear.
+    It comes from `path` + ".pub", or else from the private file, where the formats of OpenSSH and PuTTY have
+    it in clear, and others if they are not encrypted.
     """
     if Path(public_path(path)).exists():
         return read_public_key(public_path(path))
     try:
-        return public_of_private(read_key_file(path, private=True)), ""
+        return load_public(read_key_file(path, private=True)), ""
     except KeyFormatError as error:
         raise ConfigError(escape(str(error)), path=path) from None
 

@@ -3,7 +3,7 @@
 Loaded where such files are met: `cryptography`'s serialization brings in every key type there is.
 """
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -44,7 +44,7 @@ def decode_pem_public(data: bytes) -> PublicKey:
         raise KeyFormatError(f"a public key file of more than {_MAX_SIZE} bytes")
     try:
         library_key = load_pem_public_key(data)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, InternalError):
         raise KeyFormatError("not a public key in PEM") from None
     match library_key:
         case RSAPublicKey():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pyssh.errors import KeyFormatError, PassphraseError
+from pyssh.keys.formats import dump_private
 from pyssh.keys.private import generate_private_key
 from pyssh_config.errors import ConfigError
 from pyssh_config.key_files import (
@@ -78,6 +79,18 @@ def test_public_half_of_an_encrypted_key(tmp_path: Path) -> None:
         read_private_key(path)
     with pytest.raises(PassphraseError):
         read_private_key(path, b"wrong")
+
+
+def test_files_of_other_programs(tmp_path: Path) -> None:
+    for name, passphrase in (("ppk2", "secret"), ("pkcs8", ""), ("jwk", "")):
+        path = tmp_path / name
+        path.touch(0o600)
+        path.write_bytes(dump_private(KEY, name, passphrase=passphrase))
+        assert read_public_half(str(path))[0] == KEY.key
+        assert read_private_key(str(path), passphrase.encode())[0].key == KEY.key
+    path.write_bytes(dump_private(KEY, "pkcs8", passphrase="secret"))
+    with pytest.raises(ConfigError, match="needs a passphrase"):
+        read_public_half(str(path))
 
 
 def test_useless_files(tmp_path: Path) -> None:

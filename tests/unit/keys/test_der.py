@@ -67,6 +67,18 @@ def test_derivations_that_are_too_much_work(data: bytes) -> None:
     assert not isinstance(caught.value, PassphraseError)
 
 
+def test_numbers_that_the_library_stumbles_over() -> None:
+    """Diffie-Hellman parameters of a million bits are an internal error to it, DSA's take it seconds."""
+    parameters = der(0x30, integer((1 << 100_000) + 1), integer((1 << 100_000) + 1))
+    for algorithm in ("2a864886f70d010301", "2a8648ce380401"):
+        kind = der(0x30, oid(algorithm), parameters)
+        private = pem("PRIVATE KEY", der(0x30, integer(0), kind, der(4, integer(5))))
+        public = pem("PUBLIC KEY", der(0x30, kind, der(3, b"\0", integer(5))))
+        for data in (private, public, private.replace(b"\n", b"\n" * 50_000)):
+            with pytest.raises(KeyFormatError):
+                keys.load_key(data)
+
+
 def test_derivations_that_are_common() -> None:
     for data in (
         pbes2(PBKDF2, 600_000),
