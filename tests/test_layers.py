@@ -53,7 +53,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 
 OUTER_LAYERS = {
     "pyssh.__main__": ("pyssh_cli",),  # a launcher
-    "pyssh_config": ("pyssh.algorithms", "pyssh.keys", "pyssh.wire"),
+    "pyssh_config": ("pyssh.algorithms", "pyssh.keys", "pyssh.options", "pyssh.wire"),
     "pyssh_cli": ("pyssh", "pyssh_config"),
 }
 

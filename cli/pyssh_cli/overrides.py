@@ -6,7 +6,7 @@ said before them, and so does the user in front of the host's name, at the place
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pyssh.errors import SSHError
 from pyssh_cli.getopt import Given, HostCommand
@@ -19,6 +19,7 @@ from pyssh_config.values import parse_port
 __all__ = ["Override", "SettingsError", "overrides"]
 
 Override = str | tuple[str, Any]
+T = TypeVar("T")
 
 
 class SettingsError(SSHError):
@@ -93,7 +94,7 @@ def _assigned(flags: Sequence[Given]) -> list[Override]:
         if key in _SIMPLE:
             found |= _SIMPLE[key]
         elif key in _TYPED:
-            field, typed = _with_flag(key, lambda key=key, value=value: _TYPED[key](value))
+            field, typed = _parsed(_TYPED[key], key, value)
             found[field] = typed
         elif key in _SPELLED:
             spelled.insert(0, f"{_SPELLED[key]}={value}")
@@ -108,9 +109,9 @@ def _assigned(flags: Sequence[Given]) -> list[Override]:
     return [*found.items(), *spelled]
 
 
-def _with_flag(key: str, parse: Callable[[], Any]) -> Any:
+def _parsed(parse: Callable[[str], T], key: str, value: str) -> T:
     try:
-        return parse()
+        return parse(value)
     except ConfigError as error:
         raise error.at(f"-{key}", 0) from None
 
@@ -127,10 +128,20 @@ _FILLING: Final[Mapping[str, Callable[[str], Override]]] = {
     "w": lambda _: ("tunnel", "point-to-point"),
 }
 
-_FORWARDS: Final[Mapping[str, tuple[str, Mapping[str, bool]]]] = {
-    "D": ("dynamic_forward", {"dynamic": True}),
-    "L": ("local_forward", {}),
-    "R": ("remote_forward", {"remote": True}),
+_FORWARDS: Final[Mapping[str, Callable[[Mapping[str, str]], Callable[[str], Override]]]] = {
+    "D": lambda environ: (
+        lambda text: (
+            "dynamic_forward",
+            (parse_forward(text, dynamic=True, environ=environ),),
+        )
+    ),
+    "L": lambda environ: lambda text: ("local_forward", (parse_forward(text, environ=environ),)),
+    "R": lambda environ: (
+        lambda text: (
+            "remote_forward",
+            (parse_forward(text, remote=True, environ=environ),),
+        )
+    ),
 }
 
 
@@ -140,13 +151,9 @@ def _filled(flags: Sequence[Given], environ: Mapping[str, str], output: Output) 
         if key == "i" and not _is_there(value, output):
             continue
         if key in _FILLING:
-            found.append(_with_flag(key, lambda key=key, value=value: _FILLING[key](value)))
+            found.append(_parsed(_FILLING[key], key, value))
         elif key in _FORWARDS:
-            field, form = _FORWARDS[key]
-            forward = _with_flag(
-                key, lambda value=value, form=form: parse_forward(value, environ=environ, **form)
-            )
-            found.append((field, (forward,)))
+            found.append(_parsed(_FORWARDS[key](environ), key, value))
     return found
 
 

@@ -14,17 +14,14 @@ from pyssh_config.client import ClientConfig, ConfigFile
 from pyssh_config.errors import ConfigError
 from pyssh_config.forwards import (
     Address,
-    Destination,
     UnixPath,
     parse_destination,
     parse_stdio_forward,
 )
 from pyssh_config.match import ClientContext, SessionKind
+from pyssh_config.route import hops, said_of_hop
 
 __all__ = ["Settings", "load"]
-
-# ssh has no limit of its own; a configuration that sends each host through another must end somewhere
-_MOST_HOPS: Final = 16
 
 
 class Settings(Record):
@@ -97,7 +94,9 @@ def load(command: HostCommand, output: Output) -> Settings:
         _remote_command(config, words)
         return Settings((config,), session="none")
     _prepare_output(config, command.flags, output)
-    route = (*_hops(config, files, context), config)
+    # as with ssh, what the command line says counts for the destination only
+    before = hops(config, lambda hop: _load(hop.host, files, [*said_of_hop(hop)], context))
+    route = (*before, config)
     session, text = _session(config, words)
     logs_to_stderr = not any(key in "Ey" for key, _ in command.flags)
     return Settings(
@@ -240,39 +239,3 @@ def _remote_command(config: ClientConfig, words: str) -> str | None:
     if remote_command is not None and words:
         raise SettingsError("RemoteCommand and a command were given; -o RemoteCommand=none drops the first")
     return remote_command
-
-
-def _hop_overrides(hop: Destination) -> list[Override]:
-    said: list[Override] = [] if hop.user is None else [("user", hop.user)]
-    return said if hop.port is None else [*said, ("port", hop.port)]
-
-
-def _hops(
-    config: ClientConfig, files: list[ConfigFile] | None, context: ClientContext, depth: int = 0
-) -> tuple[ClientConfig, ...]:
-    """Return the configurations of the hosts on the way (ProxyJump), the first one in front.
-
-    As with ssh, what the command line says counts for the destination only, and the first hop may in turn
-    have hosts on its way.
-    """
-    if depth > _MOST_HOPS:
-        raise ConfigError(f"more than {_MOST_HOPS} hosts on the way", keyword="ProxyJump")
-    hops: list[ClientConfig] = []
-    for hop in config.jump_hosts():
-        found = _load(hop.host, files, _hop_overrides(hop), context)
-        if hops:
-            found = found.replace(proxy_jump=None, proxy_command=None)
-        elif _is_same(found, config):
-            # "Host *" with a ProxyJump covers the jump host itself
-            return ()
-        hops.append(found)
-    if not hops:
-        return ()
-    before = _hops(hops[0], files, context, depth + 1)
-    if before:
-        hops[0] = hops[0].replace(proxy_command=None)
-    return (*before, *hops)
-
-
-def _is_same(one: ClientConfig, other: ClientConfig) -> bool:
-    return (one.host_name, one.port, one.user) == (other.host_name, other.port, other.user)

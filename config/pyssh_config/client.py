@@ -203,11 +203,14 @@ class ClientConfig(Record):
     def expanded_forwards(self, field: str) -> tuple[Forward, ...]:
         """Return forwardings with the tokens replaced in the paths of their sockets."""
 
-        def expanded(end: Address | UnixPath | None) -> Address | UnixPath | None:
+        def expanded(end: Address | UnixPath) -> Address | UnixPath:
             return UnixPath(self._expanded(field, end.path)) if isinstance(end, UnixPath) else end
 
         forwards: tuple[Forward, ...] = getattr(self, field)
-        return tuple(Forward(expanded(one.listen), expanded(one.connect)) for one in forwards)
+        return tuple(
+            Forward(expanded(one.listen), None if one.connect is None else expanded(one.connect))
+            for one in forwards
+        )
 
     @property
     def known_hosts_names(self) -> tuple[str, str]:

@@ -5,13 +5,13 @@ The standard library has nothing for it, so the C library is asked: getifaddrs(3
 
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 __all__ = ["Interface", "interfaces"]
 
 _HAS_LENGTH: Final = sys.platform != "linux"  # a BSD's sockaddr begins with its own length
-_OFFSETS: Final = {socket.AF_INET: (4, 4), socket.AF_INET6: (8, 16)}
+_OFFSETS: Final[Mapping[int, tuple[int, int]]] = {socket.AF_INET: (4, 4), socket.AF_INET6: (8, 16)}
 _UP: Final = 1
 _LINK_LOCAL: Final = b"\xfe\x80"
 

@@ -3,14 +3,15 @@
 git runs it to find out whether a program stands in for ssh, and editors to find out where a host is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pyssh.algorithms.ciphers import CIPHERS
 from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh.algorithms.preferences import SIGNATURES
-from pyssh_config.algorithm_lists import CA_SIGNATURES, apply_list
+from pyssh.algorithms.registry import Registry
+from pyssh_config.algorithm_lists import CA_SIGNATURES, AlgorithmNames, apply_list
 from pyssh_config.client import ClientConfig
 from pyssh_config.client_values import DSCP
 from pyssh_config.forwards import Address, Forward, UnixPath, format_jump
@@ -42,7 +43,7 @@ _FIELDS: Final = """
 """
 
 _TRUE_AND_FALSE: Final = {"yes": "true", "no": "false"}
-_KNOWN: Final = {
+_KNOWN: Final[Mapping[str, Registry[Any] | AlgorithmNames]] = {
     "ciphers": CIPHERS,
     "macs": MACS,
     "kex_algorithms": KEX,

@@ -19,8 +19,9 @@ def passed_socket(command: str, shell: str) -> socket.socket:
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
+            end = theirs.fileno()
             # the user's own command, from the user's own configuration
-            process = subprocess.Popen([shell, "-c", f"exec {command}"], stdin=theirs, stdout=theirs)  # noqa: S603
+            process = subprocess.Popen([shell, "-c", f"exec {command}"], stdin=end, stdout=end)  # noqa: S603
         try:
             _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
         except OSError as error:
