@@ -177,6 +177,10 @@ class ClientLink(Link):
         """Let the server open channels of a kind (agent, X11), as `opener` decides; else it may not."""
         self._openers[kind] = opener
 
+    async def open_forwarded(self, question: ChannelOpenRequested) -> ChannelRunner | OpenRefused:
+        """Decide about a channel for one of `forward_remote`, as is done for kinds without an opener."""
+        return await self._remote_forwards.open_channel(question)
+
     # --- questions
 
     async def _decide(self, question: Question[Any]) -> Any:
@@ -210,7 +214,7 @@ class ClientLink(Link):
     async def _decide_open(self, question: ChannelOpenRequested) -> None:
         opener = self._openers.get(type(question.kind))
         try:
-            runner = await (opener(question) if opener else self._remote_forwards.open_channel(question))
+            runner = await (opener or self.open_forwarded)(question)
         except Exception as error:
             report(self.loop, "opening a channel failed", error)
             runner = OpenRefused()

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pyssh.aio.client import ClientLink
 from pyssh.aio.forward import Forward
@@ -31,7 +31,7 @@ from pyssh.mux.messages import (
     StopListening,
     Terminate,
 )
-from pyssh_cli.client.forwards import listen_address, remote_listen_address, target_address
+from pyssh_cli.client.forwards import as_listen, listen_address, remote_listen_address, target_address
 from pyssh_cli.client.report import describe as describe_error
 from pyssh_cli.mux.connection import ControlConnection
 from pyssh_cli.mux.forwarding import ForwardKey, describe, to_forward
@@ -40,6 +40,9 @@ from pyssh_cli.mux.listener import ControlListener
 from pyssh_cli.mux.passenger import PassedStreams, Passenger
 from pyssh_cli.output import Output, escape
 from pyssh_config.client import ClientConfig
+
+if TYPE_CHECKING:
+    from pyssh_cli.mux.relay import Relays
 
 __all__ = ["Master"]
 
@@ -75,6 +78,7 @@ class Master:
         self._listener: ControlListener | None = None
         self._connections: set[ControlConnection] = set()
         self._changed = asyncio.Event()
+        self._relays: Relays | None = None
 
     # --- the socket
 
@@ -146,6 +150,16 @@ class Master:
     async def wait_stopped(self) -> None:
         """Wait until the socket was removed and everybody is gone."""
         await self.wait_persistently(0)
+
+    # --- proxy mode
+
+    def relays(self) -> "Relays":
+        """Return what serves clients in proxy mode."""
+        if self._relays is None:
+            from pyssh_cli.mux.relay import Relays  # noqa: PLC0415  # few clients want it
+
+            self._relays = Relays(self.link)
+        return self._relays
 
     # --- permission
 
@@ -311,7 +325,8 @@ class _Client:
         if key.forwarding_type == FORWARD_REMOTE:
             forward = await link.forward_remote(remote_listen_address(asked.listen), target)
         else:
-            listen = listen_address(asked.listen, everywhere=self._master.config.gateway_ports)
+            config = self._master.config
+            listen = as_listen(listen_address(asked.listen, everywhere=config.gateway_ports), config)
             if target is None:
                 forward = await link.forward_dynamic(listen)
             else:
@@ -339,12 +354,11 @@ class _Client:
         return Info(request.request_id, 1, "".join(f"{line}\r\n" for line in text).encode())
 
     async def _serve_proxied(self, request: Proxy) -> None:
-        from pyssh_cli.mux.relay import serve_proxied  # noqa: PLC0415  # few clients want it
-
+        relays = self._master.relays()
         self._reply(ProxyGranted(request.request_id))
         sock, received = self._connection.detach()
         try:
-            await serve_proxied(self._master.link, sock, received)
+            await relays.serve(sock, received)
         finally:
             self._connection.close()
 

@@ -73,6 +73,7 @@ class Passenger:
         self._watching: list[asyncio.Task[None]] = []
         self._replies: list[tuple[str, asyncio.Task[bool]]] = []
         self._stop_following: Callable[[], None] | None = None
+        self._is_unread = False
 
     @property
     def number(self) -> int:
@@ -160,6 +161,7 @@ class Passenger:
         try:
             await sink.wait()
         except BrokenPipeError:
+            self._is_unread = True
             if self._channel.closed:
                 return
             if "OpenSSH" in self._channel.link.remote_version and len(self._sinks) > 1:
@@ -193,7 +195,9 @@ class Passenger:
         await self._channel.wait_closed()
         await asyncio.gather(*self._watching)
         ended = self._channel.exit
-        if ended is not None and ended.signal is not None:
+        # a command that nobody reads any more dies as in a local pipe
+        is_expected = ended is not None and ended.signal == "PIPE" and self._is_unread
+        if ended is not None and ended.signal is not None and not is_expected:
             self._streams.say(f"the remote command died of signal {escape(ended.signal)}")
         return None if ended is None or ended.status is None else ended.status
 

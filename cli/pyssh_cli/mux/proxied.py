@@ -20,6 +20,7 @@ from pyssh_cli.client.report import report
 from pyssh_cli.client.session import Descriptors, Session, SessionFailedError
 from pyssh_cli.output import Output
 from pyssh_cli.settings import Settings
+from pyssh_config.client import ClientConfig
 
 __all__ = ["run_proxied"]
 
@@ -50,6 +51,13 @@ async def _distrust(_question: HostKeyQuestion) -> bool:
     return False
 
 
+async def _forward(link: ClientLink, config: ClientConfig, output: Output) -> None:
+    try:
+        await open_forwards(link, config, output)
+    except ForwardFailedError as error:
+        link.fail(error)
+
+
 async def _run(settings: Settings, sock: socket.socket, received: bytes, output: Output) -> int:
     config = settings.config
     options = ClientOptions(user=config.user)
@@ -60,14 +68,15 @@ async def _run(settings: Settings, sock: socket.socket, received: bytes, output:
         # whom to trust and who logs in is the master's
         trust=_distrust,
         credentials=Credentials(),
-        timeouts=Timeouts(),
+        # ssh as the master answers no request for a remote forward, but does what it says
+        timeouts=Timeouts(request=0.0),
         engine=engine,  # type: ignore[arg-type]  # nothing is called that only a login needs
     )
     link.adopt([*engine.first_events(), *engine.receive_data(received)], {})
     login = _NoLogin(link)
     try:
         if settings.has_forwards:
-            await open_forwards(link, config, output)
+            link.spawn(_forward(link, config, output), "forwards")
         if not settings.has_session:
             await link.wait_closed()
             return exit_codes.SSH_FAILED
