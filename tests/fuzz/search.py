@@ -6,13 +6,13 @@ from typing import Final
 from pyssh.record import Record
 
 # the targets declare themselves when their modules are imported
-from tests.fuzz import agents, files, key_files, keys, sessions, wire
+from tests.fuzz import agents, files, key_files, keys, mux, sessions, wire
 from tests.fuzz.mutation import mutate
 from tests.fuzz.targets import Target
 
 __all__ = ["Crash", "Search", "crash_of", "shrink"]
 
-DECLARING: Final = (agents, files, key_files, keys, sessions, wire)
+DECLARING: Final = (agents, files, key_files, keys, mux, sessions, wire)
 _SHRINKING_RUNS: Final = 2000
 
 
