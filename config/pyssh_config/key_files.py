@@ -85,7 +85,7 @@ def read_public_half(path: str) -> tuple[PublicKey, str]:
     if Path(public_path(path)).exists():
         return read_public_key(public_path(path))
     try:
-        return load_public(read_key_file(path, private=True)), ""
+        return load_public(read_key_file(path, private=True)).plain, ""
     except KeyFormatError as error:
         raise ConfigError(escape(str(error)), path=path) from None
 

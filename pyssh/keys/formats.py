@@ -50,7 +50,10 @@ _ALWAYS_PRIVATE: Final = frozenset({"openssh", "pem", "pkcs8", "ppk", "sshcom"})
 
 
 class KeyFile(Record):
-    """What a file holds. `format` is as in `detect_format`; `private` is None in the file of a public key."""
+    """What a file holds. `format` is as in `detect_format`; `private` is None in the file of a public key.
+
+    `key` is a certificate where the file holds one, also beside a private key, as PuTTY's may.
+    """
 
     format: str
     key: PublicKey
@@ -83,7 +86,7 @@ def load_key(data: bytes, passphrase: bytes | str | None = None) -> KeyFile:
     name = detect_format(data)
     if name in _ALWAYS_PRIVATE:
         private, comment = _load_private(name, data.strip(), _passphrase(passphrase))
-        return KeyFile(name, private.key, private, comment)
+        return KeyFile(name, _certificate_with(name, data) or private.key, private, comment)
     if name == "jwk":
         from pyssh.keys.jwk import decode_jwk  # noqa: PLC0415  # as said above, here and below
 
@@ -241,6 +244,16 @@ def _load_private(name: str, data: bytes, passphrase: bytes | None) -> tuple[Pri
             from pyssh.keys import traditional  # noqa: PLC0415
 
             return traditional.decode_private_key(data, passphrase), ""
+
+
+def _certificate_with(name: str, data: bytes) -> PublicKey | None:
+    """Return the certificate that a private key file holds as well."""
+    if name != "ppk":
+        return None
+    from pyssh.keys.ppk import public_of_private  # noqa: PLC0415
+
+    public, _ = public_of_private(data)
+    return None if public.plain is public else public
 
 
 def _load_public(name: str, data: bytes) -> tuple[PublicKey, str]:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2d, Argon2i, Argon2id
 
 from pyssh.errors import DecodeError, KeyFormatError, PassphraseError
-from pyssh.keys.modules import CERTIFIED_TYPES, key_module
+from pyssh.keys.modules import key_module
 from pyssh.keys.openssh import MAX_FILE_SIZE
 from pyssh.keys.private import PrivateKey
 from pyssh.keys.public import PublicKey, decode_public_key
@@ -190,9 +190,12 @@ class _Lines:
 
 
 def decode_private_key(data: bytes, passphrase: bytes | None) -> tuple[PrivateKey, str]:
-    """Decode a file; return key and comment. Errors are those of `openssh.decode_private_key`."""
+    """Decode a file; return key and comment. Errors are those of `openssh.decode_private_key`.
+
+    Where the file holds a certificate (puttygen 0.78 puts them in), `public_of_private` returns it.
+    """
     file = _parse(data)
-    public = _public(file)
+    public = _public(file).plain
     clear = _clear(file, passphrase)
     try:
         private = _take_private(public, clear, padded=file.encrypted)
@@ -202,7 +205,10 @@ def decode_private_key(data: bytes, passphrase: bytes | None) -> tuple[PrivateKe
 
 
 def public_of_private(data: bytes) -> tuple[PublicKey, str]:
-    """Return the public half and the comment, which are in clear but, without the passphrase, not proven."""
+    """Return the public half, or the certificate, and the comment.
+
+    They are in clear; without the passphrase they are not proven.
+    """
     file = _parse(data)
     return _public(file), file.comment.decode(errors="replace")
 
@@ -321,8 +327,6 @@ def _format(file: _File) -> bytes:
 
 def _public(file: _File) -> PublicKey:
     public = decode_public_key(file.public)
-    if public.key_type in CERTIFIED_TYPES:
-        raise KeyFormatError("the .ppk file holds a certificate; puttygen --remove-certificate takes it out")
     if public.key_type.encode() != file.algorithm:
         raise KeyFormatError("the .ppk file names another type than that of its key")
     return public

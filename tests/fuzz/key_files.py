@@ -57,7 +57,8 @@ def fuzz_ppk(data: bytes) -> str:
     found, other = outcome(decode_private_key, data, None, errors=KeyFormatError)
     if found is None:
         return problem + other
-    assert public == (found[0].key, found[1])
+    assert public
+    assert (public[0].plain, public[1]) == (found[0].key, found[1])
     return _check_private(found[0])
 
 

@@ -4,6 +4,7 @@ Those of OpenSSH are in test_keygen.py and, by themselves, in tests/unit/keys/te
 """
 
 import functools
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from pyssh import keys
 from pyssh.errors import KeyFormatError, PassphraseError
 from pyssh.keys.encryption import CIPHERS
 from pyssh.keys.ppk import DERIVATIONS
-from tests.support import peers
+from pyssh.keys.public import decode_public_key
+from tests.support import peers, pyssh_client
+from tests.support.keygen import Keygen
+from tests.unit.keys.building import certificate_blob
 
 SECRET = "pass phrase"
 KINDS = {
@@ -145,6 +149,28 @@ def test_public_keys_of_putty(puttygen: Any, tmp_path: Path, kind: str) -> None:
         assert key_of(kind).key.fingerprint() in said.decode()
 
 
+def test_certificates_of_putty(
+    puttygen: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keygen = Keygen.in_folder(tmp_path, capfd, monkeypatch)
+    certificate = decode_public_key(certificate_blob(key_of("ecdsa-256").key, key_of("ed25519")))
+    line = keys.dump_public(certificate, comment="a comment")
+    (tmp_path / "certificate").write_bytes(line)
+    (tmp_path / "ours").write_bytes(ours("ecdsa-256", "ppk", SECRET))
+    puttygen("ours", "--certificate", "certificate", "-O", "private", "-o", "theirs", passphrase=SECRET)
+    theirs = (tmp_path / "theirs").read_bytes()
+    check_loaded(theirs, "ecdsa-256", SECRET)
+    assert keys.load_public(theirs) == keys.load_key(theirs, SECRET).key == certificate
+    said = keygen("--import", "theirs", "-f", "new", "-P", SECRET, "-N", "", "-C", "a comment")
+    assert "Your certificate has been saved in new-cert.pub\n" in said.out
+    assert (tmp_path / "new-cert.pub").read_bytes() == line
+    assert (tmp_path / "new.pub").read_text().split()[:2] == words("ecdsa-256")
+    said = keygen("--export", "jwk", "-f", "theirs", "-P", SECRET)
+    assert (said.code, "the certificate in it is not exported" in said.err) == (0, True)
+    found = json.loads(keygen("audit", "--json", ".").out)["findings"]
+    assert ("./theirs", "certificate") in [(entry["path"], entry["check"]) for entry in found]
+
+
 # --- Dropbear
 
 
@@ -255,3 +281,22 @@ def test_paramiko(tmp_path: Path, kind: str, file_format: str, passphrase: str) 
     if kind != "ed25519":  # which Paramiko does not write
         theirs.write_private_key_file(str(tmp_path / "theirs"), passphrase or None)
         check_loaded((tmp_path / "theirs").read_bytes(), kind, passphrase)
+
+
+# --- in use
+
+
+def test_logging_in_with_keys_of_other_programs(tmp_path: Path) -> None:
+    asking = tmp_path / "ask"
+    asking.write_text(f"#!/bin/sh\necho '{SECRET}'\n")
+    asking.chmod(0o700)
+    with peers.openssh_server() as server:
+        private = keys.load_private(server.identity.read_bytes())
+        for name, passphrase in (("ppk", SECRET), ("ppk2", ""), ("pkcs8", SECRET), ("jwk", "")):
+            path = tmp_path / name
+            path.touch(0o600)
+            path.write_bytes(keys.dump_private(private, name, passphrase=passphrase))
+            used = server._replace(identity=path)
+            words_ = pyssh_client.command(used, tmp_path, "echo", "in")
+            said = pyssh_client.run(words_, SSH_ASKPASS=str(asking), SSH_ASKPASS_REQUIRE="force")
+            assert (said.returncode, said.stdout) == (0, b"in\n"), said.stderr

@@ -201,6 +201,9 @@ class _Look:
                 if beside is None:
                     return
                 key = beside
+        if isinstance(key, Certificate):
+            self._certificate(file.path, key)
+            key = key.plain
         if not encrypted and not key.is_security_key:
             self._add(
                 file.path, "no-passphrase", f"has no passphrase; {_REMEDIES.get(name, _FOREIGN_REMEDY)}"

@@ -41,23 +41,38 @@ def import_(request: Request) -> int:
     if file.private is None:
         _import_public(request, file.key, comment)
         return 0
-    path = request.path or ask_path("Enter file in which to save the key", file.key.key_type)
+    path = request.path or ask_path("Enter file in which to save the key", file.private.key.key_type)
     _refuse_same(source, path)
     confirm_overwrite(path)
     if request.new_passphrase is not None:
         passphrase = os.fsencode(request.new_passphrase)
     save_private(path, encode(request, file.private, comment, passphrase))
-    public = save_public(path, file.key, comment)
+    public = save_public(path, file.private.key, comment)
     if not request.quiet:
         say(f"Your identification has been saved in {shown(path)}")
         say(f"Your public key has been saved in {shown(public)}")
-        if not passphrase:
-            say("It has no passphrase; pyssh keygen -p gives it one.")
+    if file.key.plain is not file.key:
+        _import_certificate(request, path, file.key, comment)
+    if not request.quiet and not passphrase:
+        say("It has no passphrase; pyssh keygen -p gives it one.")
     return 0
 
 
+def _import_certificate(request: Request, path: str, certificate: PublicKey, comment: str) -> None:
+    """Write the certificate that a .ppk file holds where ssh looks for it."""
+    beside = f"{path}-cert.pub"
+    confirm_overwrite(beside)
+    save_file(beside, _line(certificate, comment), PUBLIC_MODE)
+    if not request.quiet:
+        say(f"Your certificate has been saved in {shown(beside)}")
+
+
+def _line(key: PublicKey, comment: str) -> bytes:
+    return format_public_line(key, comment).encode("utf-8", "surrogateescape") + b"\n"
+
+
 def _import_public(request: Request, key: PublicKey, comment: str) -> None:
-    line = format_public_line(key, comment).encode("utf-8", "surrogateescape") + b"\n"
+    line = _line(key, comment)
     if request.path is None:
         say_raw(line)
         return
@@ -130,7 +145,9 @@ def _to_export(path: str, request: Request, wanted: str) -> "tuple[PrivateKey | 
     file, passphrase = _load(path, request.passphrase, checked=True)
     if file.private is None and wanted not in PUBLIC_FORMATS:
         raise KeygenError(f"{shown(path)}: this is a public key, and {wanted} is a format of private ones")
-    return file.private, file.key, file.comment or _comment_beside(path, file.key), passphrase
+    if file.private is not None and file.key.plain is not file.key:
+        warn(f"{shown(path)}: the certificate in it is not exported; --import writes it beside the key")
+    return file.private, file.key, file.comment or _comment_beside(path, file.key.plain), passphrase
 
 
 def _public_half(path: str, passphrase: str | None) -> tuple[PublicKey, str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from base64 import b64decode
 from typing import NoReturn
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pyssh.errors import KeyFormatError, PassphraseError
 from pyssh.keys import ppk
 from pyssh.keys.ed25519 import Ed25519Private
+from pyssh.keys.formats import load_key
 from pyssh.keys.private import generate_private_key
 from tests.unit.keys.building import DATA, certificate_blob, ppk_in_clear, strings
 
@@ -136,9 +138,20 @@ def test_the_private_half_of_another_key() -> None:
     ):
         with pytest.raises(KeyFormatError, match=reason):
             ppk.decode_private_key(ppk_in_clear(public, changed), None)
-    certificate = certificate_blob(KEYS["ed25519"].key, KEYS["rsa"])
-    with pytest.raises(KeyFormatError, match="holds a certificate"):
-        ppk.decode_private_key(ppk_in_clear(certificate, private), None)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_certificates(name: str) -> None:
+    blob = certificate_blob(KEYS[name].key, KEYS["rsa"])
+    clear = ppk.encode_private_key(KEYS[name], "", None).partition(b"Private-Lines: ")[2].split(b"\n")
+    private = b64decode(b"".join(clear[1 : 1 + int(clear[0])]))
+    data = ppk_in_clear(blob, private)
+    found = load_key(data)
+    assert found.private is not None
+    assert found.private.key == found.key.plain == KEYS[name].key
+    assert found.key.blob == blob
+    with pytest.raises(KeyFormatError):
+        load_key(ppk_in_clear(blob, strings(bytes(32))))
 
 
 def test_what_cannot_be_written() -> None:
