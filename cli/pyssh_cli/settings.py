@@ -152,7 +152,9 @@ def _run_in_shell(command: str) -> bool:
 
     shell = os.environ.get("SHELL") or "/bin/sh"
     # the user's own shell and the user's own configuration
-    return subprocess.run([shell, "-c", command], check=False, stdin=subprocess.DEVNULL).returncode == 0  # noqa: S603  # as said
+    null = subprocess.DEVNULL
+    done = subprocess.run([shell, "-c", command], check=False, stdin=null, stdout=null)  # noqa: S603  # as said
+    return done.returncode == 0
 
 
 def _with_stdio_forward(
@@ -196,9 +198,7 @@ def _mux_command(flags: tuple[Given, ...]) -> str:
 # --- what comes of it
 
 # these are no reason not to connect, and none to be silent
-_LEFT_OUT: Final = {
-    "forward_agent": "ForwardAgent",
-}
+_LEFT_OUT: Final = {}
 
 
 def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Output) -> None:

@@ -298,4 +298,4 @@ _WITH_TILDE: Final = frozenset(
         "user_known_hosts_file",
     }
 )
-_WITH_VARIABLES: Final = _WITH_TILDE - {"global_known_hosts_file"} | {"user"}
+_WITH_VARIABLES: Final = _WITH_TILDE - {"global_known_hosts_file"} | {"set_env", "user", "version_addendum"}

@@ -13,7 +13,7 @@ from .keywords import Combine, Keyword, Support
 from .lexer import INCLUDE_DEPTH, Line, include_paths, parse_line, read_lines
 from .match import ClientContext, ClientFacts, SessionKind, check_match, match_client, matches_host_line
 from .patterns import matches_list, matches_pattern
-from .tokens import CLIENT_TOKENS, expand
+from .tokens import CLIENT_TOKENS, expand, expand_variables
 from .values import Arguments, RekeyLimit
 
 SYSTEM_DIRECTORY: Final = "/etc/ssh"
@@ -133,7 +133,7 @@ class ClientReader:
                 case "host":
                     is_active = matches_host_line(line, self._host) and not never
                 case "match" if never:
-                    check_match(line)
+                    self._wants_final = check_match(line) or self._wants_final
                 case "match":
                     is_active = self._match(line)
                 case "include":
@@ -144,12 +144,25 @@ class ClientReader:
     def _include(self, line: Line, place: "_Place", *, is_active: bool) -> None:
         if place.depth >= INCLUDE_DEPTH:
             raise _error(line, f"more than {INCLUDE_DEPTH} files include one another")
-        for path in include_paths(line, place.directory, place.home):
+        for path in include_paths(self._expanded(line), place.directory, place.home):
             try:
                 lines = list(read_lines(path, own_files_only=True))
             except FileNotFoundError:
                 continue  # removed since the pattern was looked up, or a dangling link
             self._read_lines(lines, place.replace(depth=place.depth + 1), is_active=is_active)
+
+    def _expanded(self, line: Line) -> Line:
+        """Return an `Include` with the tokens and variables in its words replaced."""
+        if "%" not in line.rest and "${" not in line.rest:
+            return line
+        try:
+            words = tuple(
+                expand(expand_variables(word, self.context.environ), self._tokens(), CLIENT_TOKENS["include"])
+                for word in line.words
+            )
+        except ConfigError as error:
+            raise error.at(line.path, line.number, line.keyword) from None
+        return line.replace(words=words)
 
     def _match(self, line: Line) -> bool:
         facts = ClientFacts(
@@ -177,7 +190,11 @@ class ClientReader:
     def _run(self, command: str) -> bool:
         if self.context.run is None:
             return False
-        tokens = connection_tokens(
+        return self.context.run(expand(command, self._tokens(), CLIENT_TOKENS["match exec"], for_shell=True))
+
+    def _tokens(self) -> dict[str, str]:
+        """Return what %-tokens stand for, as far as known by now."""
+        return connection_tokens(
             self.context,
             original_host=self.original_host,
             host=self.host_name(),
@@ -186,7 +203,6 @@ class ClientReader:
             host_key_alias=self.values.get("host_key_alias"),
             proxy_jump=self.values.get("proxy_jump"),
         )
-        return self.context.run(expand(command, tokens, CLIENT_TOKENS["match exec"], for_shell=True))
 
     def _take(self, line: Line, *, is_active: bool) -> None:
         row = self._keywords.get(line.keyword.lower())

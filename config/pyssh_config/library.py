@@ -119,7 +119,7 @@ def _options(config: ClientConfig, known: KnownHosts) -> ClientOptions:
             user_key=user_key,
         ),
         limits=Limits(rsa_bits=max(Limits().rsa_bits, config.required_rsa_size)),
-        software_version=f"{SOFTWARE_VERSION} {config.version_addendum}".rstrip(),
+        software_version=f"{SOFTWARE_VERSION} {config.expand('version_addendum')}".rstrip(),
         rekey_bytes=config.rekey_limit.bytes,
         rekey_seconds=float(config.rekey_limit.seconds),
         keepalive_seconds=float(config.server_alive_interval),

@@ -130,12 +130,13 @@ def match_client(line: Line, facts: ClientFacts) -> MatchResult:
     return MatchResult(result, wants_final)
 
 
-def check_match(line: Line) -> None:
-    """Check the syntax of a `Match` line that cannot apply. Raises ConfigError."""
+def check_match(line: Line) -> bool:
+    """Check a `Match` line that cannot apply; return whether it asks for a second reading all the same."""
     criteria = _criteria(line, _CLIENT_CRITERIA)
     for position, (name, _, _) in enumerate(criteria):
         if name == "all":
             _check_all(line, position, len(criteria))
+    return any(name == "final" and not negated for name, negated, _ in criteria)
 
 
 def _check_all(line: Line, position: int, count: int) -> None:

@@ -69,7 +69,8 @@ class Generator:
             elif kind < 0.24:
                 text += f"Match {self._criteria()}\n"
             elif kind < 0.3 and parts:
-                text += f"Include {self._folder}/{pick.choice((*parts, 'part*', 'missing'))}\n"
+                name = pick.choice((*parts, "part*", "missing", "p%%rt0", "%h", "${WHO}"))
+                text += f"Include {self._folder}/{name}\n"
             else:
                 text += self._line() + "\n"
         return text
@@ -80,7 +81,8 @@ class Generator:
         value = VALUES[keyword](pick)
         spelled = pick.choice((keyword, keyword, keyword, keyword.lower(), keyword.upper()))
         between = pick.choice((" ", " ", " ", "=", " = ", "  ", "\t"))
-        if pick.random() < 0.03:
+        # hosts of ProxyJump are looked at by ssh only where they count
+        if pick.random() < 0.03 and keyword != "ProxyJump":
             value += pick.choice((" # said", "  ", " extra", "\t#"))
         return f"{pick.choice(('', '', '  ', chr(9)))}{spelled}{between}{value}"
 
@@ -234,7 +236,7 @@ VALUES: dict[str, Values] = {
     "ServerAliveCountMax": _NUMBERS,
     "ServerAliveInterval": _TIMES,
     "SessionType": _of("none", "subsystem", "default", "DEFAULT", bad=("x",)),
-    "SetEnv": _some(("A=1", "B=%h", 'C="x y"', "A=2", '"D=e f"', "E="), bad=("A", "%h=1")),
+    "SetEnv": _some(("A=1", "B=%h", 'C="x y"', "A=2", '"D=e f"', "E=", "F=${WHO}"), bad=("A", "%h=1")),
     "StdinNull": _YES_NO,
     "StreamLocalBindMask": _of("0177", "077", "0", bad=("1777", "8")),
     "StreamLocalBindUnlink": _YES_NO,
@@ -248,7 +250,7 @@ VALUES: dict[str, Values] = {
     "User": _of(*_USERS),
     "UserKnownHostsFile": _PATHS,
     "VerifyHostKeyDNS": _of("yes", "no", "ask", "true"),
-    "VersionAddendum": _of("none", "x", '"a b" c'),
+    "VersionAddendum": _of("${WHO} %h", "none", "x", '"a b" c'),
     "VisualHostKey": _YES_NO,
     "WarnWeakCrypto": _of("yes", "no", "no-pq-kex", bad=("x",)),
     "XAuthLocation": _of("/x/xauth", "/%h"),

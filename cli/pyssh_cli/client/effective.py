@@ -187,7 +187,7 @@ _SPECIAL: Final[dict[str, Callable[[ClientConfig], Iterator[str]]]] = {
     "log_level": lambda config: _plain(_LEVELS.get(config.log_level, config.log_level)),
     "tag": lambda config: _plain(config.tag or None),
     "version_addendum": lambda config: _plain(
-        config.version_addendum if "version_addendum" in config.sources else None
+        config.expand("version_addendum") if "version_addendum" in config.sources else None
     ),
     "dynamic_forward": _dynamic_forwards,
     "local_forward": lambda config: _forwards(config, "local_forward"),

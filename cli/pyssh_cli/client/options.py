@@ -52,7 +52,7 @@ def client_options(config: ClientConfig, offered: Algorithms, output: Output) ->
         user=config.user,
         algorithms=offered,
         limits=_LIMITS.replace(rsa_bits=smallest_rsa(config)),
-        software_version=f"{SOFTWARE_VERSION} {config.version_addendum}".rstrip(),
+        software_version=f"{SOFTWARE_VERSION} {config.expand('version_addendum')}".rstrip(),
         extensions=_EXTENSIONS,
         rekey_bytes=config.rekey_limit.bytes,
         rekey_seconds=float(config.rekey_limit.seconds),

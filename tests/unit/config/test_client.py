@@ -278,3 +278,21 @@ def test_any_text_is_a_configuration_or_an_error(tmp_path_factory: pytest.TempPa
 
 def test_rekey_limit(files: Files) -> None:
     assert files.load("RekeyLimit 1G 1h").rekey_limit == RekeyLimit(1 << 30, 3600)
+
+
+def test_names_of_included_files_have_tokens_and_variables(files: Files) -> None:
+    files.write("by-host", "Port 7\n")
+    files.write("sock", "User included\n")
+    context = CONTEXT.replace(environ={"NAME": "sock"})
+    text = f"Include {files.folder}/by-%n {files.folder}/${{NAME}}"
+    config = files.load(text, context=context)
+    assert (config.port, config.user) == (7, "included")
+    for bad in ("${NOT_SET}", "%x"):
+        with pytest.raises(ConfigError, match="line 1: Include"):
+            files.load(f"Include {bad}", context=context)
+
+
+def test_values_with_variables(files: Files) -> None:
+    config = files.load("SetEnv A=${SOCK}-%h\nVersionAddendum ${SOCK} %p", "host")
+    assert config.environment() == (("A", "/run/sock-host"),)
+    assert config.expand("version_addendum") == "/run/sock 22"
