@@ -145,6 +145,39 @@ def test_a_payload_is_compressed_whole() -> None:
         reader.next_payload()
 
 
+class Backwards:
+    """A compressor that makes payloads one byte longer."""
+
+    used = True
+
+    def compress(self, payload: bytes) -> bytes:
+        return payload[::-1] + b"!"
+
+
+@pytest.mark.parametrize(("cipher", "mac"), [("", ""), *combinations()])
+@pytest.mark.parametrize(("size", "most"), [(1, 100), (100, 100), (101, 100), (1000, 100), (999, 64)])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_channel_data_is_framed_as_any_payload(
+    cipher: str, mac: str, size: int, most: int, compressed: bool
+) -> None:
+    """What `write_strings` makes at once is what a `write` for each piece makes, to the byte."""
+    data, fields = os.urandom(size), b"\x5e\0\0\0\7"
+    keys = bytes(range(64))
+    fast, slow = PacketWriter(bytes), PacketWriter(bytes)
+    for writer in (fast, slow):
+        if cipher:
+            spec, check = CIPHERS[cipher], MACS[mac].keyed(keys[: MACS[mac].key_size]) if mac else None
+            writer.switch(spec.sealer(keys[: spec.key_size], keys[: spec.iv_size], check), None)
+        writer.compressor = Backwards() if compressed else None
+    fast.write_strings(fields, memoryview(data), most)
+    for start in range(0, size, most):
+        piece = data[start : start + most]
+        slow.write(fields + len(piece).to_bytes(4, "big"), piece)
+    assert b"".join(fast.drain()) == b"".join(slow.drain())
+    assert (fast.sequence_number, fast.packets) == (slow.sequence_number, slow.packets)
+    assert fast.byte_count == slow.byte_count
+
+
 def test_sequence_numbers_wrap() -> None:
     writer, reader = ends("chacha20-poly1305@openssh.com", "")
     writer.sequence_number = reader.sequence_number = 0xFFFFFFFF
