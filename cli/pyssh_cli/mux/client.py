@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["run_through_master"]
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
+# sun_path, with its final NUL (unix(7))
+_PATH_SIZE: Final = 108
 _INFO_TYPES: Final = {"conninfo": b"connection", "channels": b"channels"}
 
 
@@ -56,6 +58,9 @@ def run_through_master(settings: Settings, command: str, output: Output) -> int 
     path = settings.config.expand("control_path")
     if path is None:
         output.log(Level.ERROR, 'No ControlPath specified for "-O" command')
+        return exit_codes.SSH_FAILED
+    if len(os.fsencode(path)) >= _PATH_SIZE:
+        output.log(Level.ERROR, f"ControlPath too long ('{escape(path)}' >= {_PATH_SIZE} bytes)")
         return exit_codes.SSH_FAILED
     try:
         control = _connect(path, settings, command, output)
@@ -229,7 +234,7 @@ class _Client:
                 NewSession,
                 b"",
                 int(has_terminal),
-                0,
+                int(config.forward_x11),
                 int(bool(config.forward_agent)),
                 int(settings.session == "subsystem"),
                 escape_character,
