@@ -11,7 +11,7 @@ from typing import Final
 from pyssh.agent.constraints import Destination, Hop
 from pyssh.agent.messages import SessionBind
 from pyssh.agent.signed_data import Login
-from pyssh.errors import DecodeError, KeyFormatError, SSHError
+from pyssh.errors import DecodeError, SSHError
 from pyssh.keys.certificate import Certificate
 from pyssh.keys.public import PublicKey, decode_public_key
 from pyssh.keys.signing import signature_algorithm
@@ -174,10 +174,7 @@ def _is_hop(hop: Hop, host_key: PublicKey, wall_clock: float) -> bool:
         return any(not known.is_ca and known.key == host_key for known in hop.keys)
     if not any(known.is_ca and known.key == host_key.signature_key for known in hop.keys):
         return False
-    try:
-        return judge_certificate(host_key, "host", wall_clock, names=(hop.hostname,)).holds
-    except KeyFormatError:
-        return False
+    return judge_certificate(host_key, "host", wall_clock, names=(hop.hostname,)).holds
 
 
 def _matches(text: str, pattern: str) -> bool:

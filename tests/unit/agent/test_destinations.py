@@ -164,6 +164,14 @@ def test_no_login_over_a_hop_that_forwards() -> None:
         check_login(destinations("a", "a>a"), bindings, last_login(bindings), NOW)
 
 
+def test_no_hop_goes_on_from_a_login() -> None:
+    # which nobody can bind; whoever reads the path does not rely on that
+    bindings = path("b", login=True)
+    bindings.hops.insert(0, path("a", login=True).hops[0])
+    with pytest.raises(DestinationError, match="goes on from a login"):
+        check_login(destinations("a", "a>b"), bindings, last_login(bindings), NOW)
+
+
 @pytest.mark.parametrize(
     "certificate",
     [

@@ -145,10 +145,10 @@ def test_the_certificate_of_another_key_is_refused() -> None:
         encode_identity(KEYS[0], "", certificate)
 
 
-def test_what_calls_itself_a_certificate_and_is_a_key_is_refused() -> None:
-    data = strings("ssh-ed25519-cert-v01@openssh.com", KEYS[0].key.blob)
+@pytest.mark.parametrize("blob", [KEYS[0].key.blob, certificate_blob(KEYS[1].key, CA)])
+def test_what_calls_itself_a_certificate_and_is_not_that_one_is_refused(blob: bytes) -> None:
     with pytest.raises(KeyFormatError, match="something else"):
-        take_identity(Reader(data))
+        take_identity(Reader(strings("ssh-ed25519-cert-v01@openssh.com", blob)))
 
 
 @pytest.mark.parametrize("private", KEYS, ids=lambda key: key.key.key_type)
@@ -229,6 +229,7 @@ TARGET = hop("", "there", BLOB)
         (extension(RESTRICT, step(hop("", ""), hop("", "there", b"\0\0\0\0"))), "unknown key type"),
         (extension(RESTRICT, step(hop("", ""), TARGET) * (MAX_DESTINATIONS + 1)), "more than 1024"),
         (extension(RESTRICT, step(hop("", ""), hop("", "there", *[BLOB] * 1025))), "more than 1024 keys"),
+        (extension("associated-certs-v00@openssh.com") + b"\0" + strings(strings(BLOB) * 1025), "more than"),
     ],
 )
 def test_constraints_that_are_not_understood_are_refused(data: bytes, what: str) -> None:
