@@ -25,7 +25,7 @@ from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh_cli.add import request as add
 from pyssh_cli.agent import request as agent
-from pyssh_cli.commands import COMMANDS, forward, serve
+from pyssh_cli.commands import COMMANDS, doctor, forward, serve
 from pyssh_cli.copy_id import request as copy_id
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
@@ -43,6 +43,7 @@ PAGES: Final = {
     "agent": ("pyssh-agent.1", agent.FLAGS),
     "connect": ("pyssh.1", SSH_FLAGS),
     "copy-id": ("pyssh-copy-id.1", copy_id.FLAGS),
+    "doctor": ("pyssh-doctor.1", doctor.FLAGS),
     "forward": ("pyssh-forward.1", forward.FLAGS),
     "keygen": ("pyssh-keygen.1", (*keygen.FLAGS, *audit_report.FLAGS)),
     "keyscan": ("pyssh-keyscan.1", keyscan.FLAGS),
@@ -223,6 +224,7 @@ def check_pyssh(words: list[str]) -> None:
 PARSERS: Final[dict[str, Callable[[list[str]], object]]] = {
     "pyssh-server": lambda words: parse(words, serve.FLAGS),
     "pyssh add": lambda words: parse(words, add.FLAGS),
+    "pyssh doctor": lambda words: parse_host_command(words, doctor.FLAGS),
     "pyssh forward": lambda words: parse_host_command(words, forward.FLAGS),
     "pyssh keygen": keygen.parse_request,
     "pyssh connect": check_pyssh,

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "agent": Command("pyssh_cli.commands.agent", "hold keys, in the place of ssh-agent"),
     "connect": Command("pyssh_cli.commands.connect", "log in to a host, or run a command on it"),
     "copy-id": Command("pyssh_cli.commands.copy_id", "install your keys on a server"),
+    "doctor": Command("pyssh_cli.commands.doctor", "find out what is wrong with a connection"),
     "forward": Command("pyssh_cli.commands.forward", "keep port forwardings up, with a live view"),
     "keygen": Command("pyssh_cli.commands.keygen", "make, convert and show keys; edit known_hosts"),
     "keyscan": Command("pyssh_cli.commands.keyscan", "print the host keys of servers"),
