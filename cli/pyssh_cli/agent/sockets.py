@@ -3,12 +3,10 @@
 import contextlib
 import os
 import re
-import secrets
 import socket
 import stat
 import string
 import struct
-import tempfile
 import time
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
@@ -60,10 +58,12 @@ def listen_in(specification: str) -> Place:
     kind, _, named = specification.partition(":")
     directory = expand(named)
     if kind == "shared":
+        private = f"{directory}/ssh-{_random_name()}"
         try:
-            private = tempfile.mkdtemp(prefix="ssh-", dir=directory)
+            # it must not have been there, whoever made it
+            Path(private).mkdir(_DIRECTORY_MODE)
         except OSError as error:
-            raise _failure(f"no directory can be made in {escape(directory)}", error) from None
+            raise _failure(f"cannot make a directory in {escape(directory)}", error) from None
         path = f"{private}/agent.local.{os.getpid()}"
         try:
             return Place(_listen(path), path, private, True)
@@ -165,7 +165,8 @@ def _host_hash() -> str:
 
 
 def _random_name() -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(_NAME_SIZE))
+    # not `secrets`, which costs 10 ms of start-up; that some letters are likelier than others does no harm
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in os.urandom(_NAME_SIZE))
 
 
 def _failure(what: str, error: OSError) -> CommandError:
