@@ -27,6 +27,31 @@ A key signs and verifies; what it signs with is an algorithm, of which RSA keys 
 >>> key.key.verify("ssh-ed25519", signature, b"data")
 True
 
+The same for files, as `ssh-keygen -Y sign` does it:
+
+>>> text = keys.encode_signature(keys.sign_file(key, b"content", "file"))
+>>> found = keys.decode_signature(text)
+>>> found.verify_file(b"content"), found.key == key.key, found.namespace
+(True, True, 'file')
+
+A certificate is a public key with a CA's statement about it, and a revocation list takes keys and
+certificates back:
+
+>>> import os
+>>> ca = keys.generate_private_key("ed25519")
+>>> statement = keys.Statement("user", "alice@example.org", ("alice",), serial=7, valid_before=2_000_000_000)
+>>> sign = lambda data: ca.sign("ssh-ed25519", data)
+>>> certificate = keys.sign_certificate(key.key, statement, ca.key, sign, os.urandom(32))
+>>> certificate.validate(1_900_000_000, "alice", "user")
+>>> certificate.validate(1_900_000_000, "bob", "user")
+Traceback (most recent call last):
+    ...
+pyssh.errors.KeyFormatError: the certificate is not for 'bob', but for 'alice'
+>>> revoked = keys.RevocationList(version=1)
+>>> revoked.revoke(certificate)
+>>> keys.decode_krl(revoked.encode()).is_revoked(certificate), revoked.is_revoked(key.key)
+(True, False)
+
 Passphrases are `str`, which is taken as UTF-8, or bytes. No object keeps one, and neither `repr` nor errors
 show anything of a private key but its fingerprint.
 """
@@ -36,6 +61,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyssh.keys.certificate import Certificate
+    from pyssh.keys.certify import Statement, sign_certificate
     from pyssh.keys.formats import (
         PRIVATE_FORMATS,
         PUBLIC_FORMATS,
@@ -47,33 +73,59 @@ if TYPE_CHECKING:
         load_private,
         load_public,
     )
+    from pyssh.keys.krl import RevocationList, decode_krl
+    from pyssh.keys.lines import find_keys
     from pyssh.keys.private import PrivateKey, generate_private_key
     from pyssh.keys.public import PublicKey
     from pyssh.keys.signing import Signer
+    from pyssh.keys.sshfp import SshfpRecord, sshfp_record
+    from pyssh.keys.sshsig import FileSignature, decode_signature, encode_signature, sign_file
 
 __all__ = [
     "PRIVATE_FORMATS",
     "PUBLIC_FORMATS",
     "Certificate",
+    "FileSignature",
     "KeyFile",
     "PrivateKey",
     "PublicKey",
+    "RevocationList",
     "Signer",
+    "SshfpRecord",
+    "Statement",
+    "decode_krl",
+    "decode_signature",
     "detect_format",
     "dump_private",
     "dump_public",
+    "encode_signature",
+    "find_keys",
     "generate_private_key",
     "load_key",
     "load_private",
     "load_public",
+    "sign_certificate",
+    "sign_file",
+    "sshfp_record",
 ]
 
 _HOMES = {
     "Certificate": "certificate",
+    "FileSignature": "sshsig",
     "PrivateKey": "private",
     "PublicKey": "public",
+    "RevocationList": "krl",
     "Signer": "signing",
+    "SshfpRecord": "sshfp",
+    "Statement": "certify",
+    "decode_krl": "krl",
+    "decode_signature": "sshsig",
+    "encode_signature": "sshsig",
+    "find_keys": "lines",
     "generate_private_key": "private",
+    "sign_certificate": "certify",
+    "sign_file": "sshsig",
+    "sshfp_record": "sshfp",
 }
 
 

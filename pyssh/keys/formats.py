@@ -52,13 +52,15 @@ _ALWAYS_PRIVATE: Final = frozenset({"openssh", "pem", "pkcs8", "ppk", "sshcom"})
 class KeyFile(Record):
     """What a file holds. `format` is as in `detect_format`; `private` is None in the file of a public key.
 
-    `key` is a certificate where the file holds one, also beside a private key, as PuTTY's may.
+    `key` is a certificate where the file holds one, also beside a private key, as PuTTY's may. `others`
+    counts the public keys that follow the first one, as in authorized_keys: `lines.find_keys` has them all.
     """
 
     format: str
     key: PublicKey
     private: PrivateKey | None
     comment: str
+    others: int = 0
 
 
 def detect_format(data: bytes) -> str:
@@ -71,7 +73,7 @@ def detect_format(data: bytes) -> str:
     for beginning, name in _BEGINNINGS:
         if text.startswith(beginning):
             return name
-    if any(find_keys(data.decode("utf-8", "replace"))):
+    if any(find_keys(_text(data))):
         return "public"
     raise KeyFormatError("not a key file of any format that is known")
 
@@ -92,6 +94,9 @@ def load_key(data: bytes, passphrase: bytes | str | None = None) -> KeyFile:
 
         public, half, comment = decode_jwk(data)
         return KeyFile(name, public, half, comment)
+    if name == "public":
+        (public, comment), *others = find_keys(_text(data))
+        return KeyFile(name, public, None, comment, len(others))
     public, comment = _load_public(name, data)
     return KeyFile(name, public, None, comment)
 
@@ -223,6 +228,10 @@ def _passphrase(given: bytes | str | None) -> bytes | None:
     return given.encode() if isinstance(given, str) else given
 
 
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
 def _check_size(data: bytes) -> None:
     if len(data) > openssh.MAX_FILE_SIZE:
         raise KeyFormatError(f"a key file of more than {openssh.MAX_FILE_SIZE} bytes")
@@ -261,9 +270,7 @@ def _load_public(name: str, data: bytes) -> tuple[PublicKey, str]:
         case "rfc4716":
             from pyssh.keys.rfc4716 import decode_rfc4716  # noqa: PLC0415
 
-            return decode_rfc4716(data.decode("utf-8", "replace"))
-        case "public":
-            return next(find_keys(data.decode("utf-8", "replace")))
+            return decode_rfc4716(_text(data))
         case _:
             from pyssh.keys.spki import decode_pem_public  # noqa: PLC0415
 

@@ -1,7 +1,9 @@
 """Signatures over files (OpenSSH's PROTOCOL.sshsig): what is signed, the blob, its armour, verification."""
 
 from base64 import b64decode, b64encode
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives import hashes
 
 from pyssh.errors import DecodeError, KeyFormatError
 from pyssh.keys.public import PublicKey, decode_public_key
@@ -10,7 +12,17 @@ from pyssh.record import Record
 from pyssh.wire.message import Struct
 from pyssh.wire.types import Reader, String, Text, UInt32, take_text
 
-__all__ = ["HASHES", "FileSignature", "decode_signature", "encode_signature", "signed_data"]
+if TYPE_CHECKING:
+    from pyssh.keys.private import PrivateKey
+
+__all__ = [
+    "HASHES",
+    "FileSignature",
+    "decode_signature",
+    "encode_signature",
+    "sign_file",
+    "signed_data",
+]
 
 HASHES: Final = ("sha512", "sha256")
 """The hashes that the format allows; ssh-keygen's choice first."""
@@ -63,6 +75,24 @@ class FileSignature(Record):
         return self.key.plain.verify(
             algorithm, self.signature, signed_data(self.namespace, self.hash_name, digest)
         )
+
+    def verify_file(self, data: bytes) -> bool:
+        """Tell the same from a file's whole content."""
+        return self.verify(_digest(self.hash_name, data))
+
+
+def sign_file(key: "PrivateKey", data: bytes, namespace: str, hash_name: str = "sha512") -> FileSignature:
+    """Sign a file's whole content. `namespace` says what the signature is good for, as "file" or "git"."""
+    signed = signed_data(namespace, hash_name, _digest(hash_name, data))
+    return FileSignature(key.key, namespace, hash_name, key.sign(key.key.signature_algorithms[0], signed))
+
+
+def _digest(hash_name: str, data: bytes) -> bytes:
+    if hash_name not in HASHES:
+        raise KeyFormatError(f"signatures have no hash {hash_name[:64]!r}; there are {', '.join(HASHES)}")
+    digest = hashes.Hash(hashes.SHA512() if hash_name == "sha512" else hashes.SHA256())
+    digest.update(data)
+    return digest.finalize()
 
 
 def signed_data(namespace: str, hash_name: str, digest: bytes) -> bytes:

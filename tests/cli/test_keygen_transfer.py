@@ -76,6 +76,13 @@ def test_public_keys_come_back(make: Keygen, kind: str, file_format: str) -> Non
     assert make("-l", "-f", "exported").out.split()[1] == make("-l", "-f", kind).out.split()[1]
 
 
+def test_of_several_public_keys_it_is_the_first(make: Keygen) -> None:
+    lines = [Path(f"{kind}.pub").read_text() for kind in ("rsa", "ed25519")]
+    Path("authorized_keys").write_text("".join(lines))
+    warning = "authorized_keys: more than one key in it; this is the first\n"
+    assert make("--import", "authorized_keys") == (0, lines[0], warning)
+
+
 def test_the_public_half_needs_no_passphrase(make: Keygen) -> None:
     make("--export", "openssh", "-f", "ed25519", "-N", "secret", "-a", "1", "--output", "key")
     make("--export", "ppk2", "-f", "ed25519", "-N", "secret", "--output", "key.ppk")

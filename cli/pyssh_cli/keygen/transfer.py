@@ -39,7 +39,7 @@ def import_(request: Request) -> int:
     file, passphrase = _load(source, request.passphrase)
     comment = checked_comment(file.comment if request.comment is None else request.comment)
     if file.private is None:
-        _import_public(request, file.key, comment)
+        _import_public(request, file.key, comment, several=file.others > 0)
         return 0
     path = request.path or ask_path("Enter file in which to save the key", file.private.key.key_type)
     _refuse_same(source, path)
@@ -71,8 +71,10 @@ def _line(key: PublicKey, comment: str) -> bytes:
     return format_public_line(key, comment).encode("utf-8", "surrogateescape") + b"\n"
 
 
-def _import_public(request: Request, key: PublicKey, comment: str) -> None:
+def _import_public(request: Request, key: PublicKey, comment: str, *, several: bool) -> None:
     line = _line(key, comment)
+    if several:
+        warn(f"{shown(request.import_file or '')}: more than one key in it; this is the first")
     if request.path is None:
         say_raw(line)
         return

@@ -74,6 +74,10 @@ def test_lines_of_other_files() -> None:
     for before in (b"# comment\n\n", b'restrict,command="a \\"b\\" c" ', b"host,[other]:22 "):
         found = keys.load_key(before + line)
         assert (found.format, found.key, found.comment) == ("public", KEYS["rsa"].key, "me@here")
+        assert found.others == 0
+    several = line + b"not a key\n" + keys.dump_public(KEYS["ecdsa"].key)
+    assert keys.load_key(several).others == 1
+    assert [key for key, _ in keys.find_keys(several.decode())] == [KEYS["rsa"].key, KEYS["ecdsa"].key]
 
 
 def test_certificates_give_their_key() -> None:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from pyssh.errors import KeyFormatError
 from pyssh.keys.private import generate_private_key
-from pyssh.keys.sshsig import HASHES, FileSignature, decode_signature, encode_signature, signed_data
+from pyssh.keys.sshsig import (
+    HASHES,
+    FileSignature,
+    decode_signature,
+    encode_signature,
+    sign_file,
+    signed_data,
+)
 from tests.unit.keys.building import sshsig_message
 
 KEYS = {
@@ -24,6 +31,19 @@ def sign(kind: str = "ed25519", hash_name: str = "sha512", data: bytes = b"data"
     digest = hashlib.new(hash_name, data).digest()
     value = key.sign(key.key.signature_algorithms[0], signed_data("file", hash_name, digest))
     return FileSignature(key.key, "file", hash_name, value)
+
+
+@pytest.mark.parametrize("hash_name", HASHES)
+@pytest.mark.parametrize("kind", KEYS)
+def test_whole_files(kind: str, hash_name: str) -> None:
+    made = sign_file(KEYS[kind], b"data", "file", hash_name)
+    assert made.verify(hashlib.new(hash_name, b"data").digest())
+    assert made.verify_file(b"data")
+    assert not made.verify_file(b"tada")
+    with pytest.raises(KeyFormatError, match="no hash 'md5'"):
+        sign_file(KEYS[kind], b"data", "file", "md5")
+    with pytest.raises(KeyFormatError, match="a namespace"):
+        sign_file(KEYS[kind], b"data", "")
 
 
 @pytest.mark.parametrize("hash_name", HASHES)
