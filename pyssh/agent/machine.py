@@ -63,9 +63,8 @@ class LogLevel(IntEnum):
     """How much a line of the log matters."""
 
     ERROR = 1
-    INFO = 2
-    VERBOSE = 3
-    DEBUG = 4
+    VERBOSE = 2
+    DEBUG = 3
 
 
 class Moment(Record):

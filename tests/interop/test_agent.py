@@ -10,7 +10,18 @@ import pytest
 
 from tests.support import peers
 from tests.support.agent import SECONDS, Agent, answering_program, running_agent
-from tests.support.peers import DISTRIBUTION, NEWEST, Server, make_key, openssh_server, require, ssh_command
+from tests.support.peers import (
+    ASYNCSSH,
+    DISTRIBUTION,
+    DROPBEAR,
+    NEWEST,
+    PUTTY,
+    Server,
+    make_key,
+    openssh_server,
+    require,
+    ssh_command,
+)
 from tests.support.pyssh_client import PYSSH
 
 DATA = Path(__file__).resolve().parents[1] / "unit" / "keys" / "data"
@@ -257,6 +268,45 @@ def test_destinations_beyond_a_hop(
     options = ["-o", "IdentityAgent=SSH_AUTH_SOCK"]
     further = ssh_command(servers["far"].port, Path(f"{keys['ed25519']}.pub"), "exit 3", options=options)
     assert login(agent, servers["near"], keys["ed25519"], shlex.join(further)) == code
+
+
+def test_other_clients(agent: Agent, servers: dict[str, Server], keys: dict[str, Path]) -> None:
+    require(PUTTY)
+    require(DROPBEAR)
+    agent.add("-q", "-k", keys["ecdsa"])
+    agent.add("-q", "-k", keys["rsa"])
+    server = servers["near"]
+    shown = [str(NEWEST.path("ssh-keygen")), "-lf", str(server.host_keys[0])]
+    fingerprint = subprocess.run(shown, check=True, capture_output=True, text=True).stdout.split()[1]
+    where = ["-P", str(server.port), f"{server.user}@127.0.0.1", "exit 3"]
+    plink = [str(PUTTY.path("plink")), "-batch", "-agent", "-hostkey", fingerprint, *where]
+    dbclient = [str(DROPBEAR.path("dbclient")), "-y", "-y", "-p", *where[1:]]
+    for command in (plink, dbclient):
+        done = subprocess.run(
+            command,
+            env=agent.environ(),
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
+        assert done.returncode == 3, done.stderr
+
+
+async def test_the_client_of_asyncssh(agent: Agent) -> None:
+    require(ASYNCSSH)
+    import asyncssh  # noqa: PLC0415  # a peer, which need not be there
+
+    async with asyncssh.connect_agent(str(agent.path)) as client:
+        key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+        await client.add_keys([key], lifetime=3600)
+        (held,) = await client.get_keys()
+        assert held.public_data == key.public_data
+        await client.lock("secret")
+        assert await client.get_keys() == []
+        await client.unlock("secret")
+        await client.remove_keys([held])
+        assert agent.listed() == []
 
 
 def test_our_own_client(agent: Agent, servers: dict[str, Server], keys: dict[str, Path]) -> None:

@@ -149,19 +149,15 @@ def _serve(
         from pyssh.agent.machine import Agent, LogLevel  # noqa: PLC0415
         from pyssh_cli.agent.server import Server  # noqa: PLC0415
 
-        levels = {
-            LogLevel.ERROR: Level.ERROR,
-            LogLevel.INFO: Level.INFO,
-            LogLevel.VERBOSE: Level.VERBOSE,
-            LogLevel.DEBUG: Level.DEBUG,
+        tell = {
+            LogLevel.ERROR: output.error,
+            LogLevel.VERBOSE: output.verbose,
+            LogLevel.DEBUG: output.debug,
         }
-
-        def log(level: LogLevel, text: str) -> None:
-            output.log(levels[level], f"{_PROGRAM}: {text}" if level == LogLevel.ERROR else text)
 
         agent = Agent(
             random=os.urandom,
-            log=log,
+            log=lambda level, text: tell[level](text),
             lifetime=request.lifetime,
             allows_provider=lambda provider: _allows(provider, request.providers),
         )
