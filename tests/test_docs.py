@@ -25,7 +25,7 @@ from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh_cli.add import request as add
 from pyssh_cli.agent import request as agent
-from pyssh_cli.commands import COMMANDS, doctor, forward, serve
+from pyssh_cli.commands import COMMANDS, completion, doctor, forward, serve
 from pyssh_cli.copy_id import request as copy_id
 from pyssh_cli.flags import NOT_SUPPORTED, SSH_FLAGS
 from pyssh_cli.getopt import Flag, parse, parse_host_command
@@ -41,6 +41,7 @@ README: Final = (ROOT / "README.md").read_text()
 PAGES: Final = {
     "add": ("pyssh-add.1", add.FLAGS),
     "agent": ("pyssh-agent.1", agent.FLAGS),
+    "completion": ("pyssh-completion.1", completion.FLAGS),
     "connect": ("pyssh.1", SSH_FLAGS),
     "copy-id": ("pyssh-copy-id.1", copy_id.FLAGS),
     "doctor": ("pyssh-doctor.1", doctor.FLAGS),
@@ -226,6 +227,7 @@ PARSERS: Final[dict[str, Callable[[list[str]], object]]] = {
     "pyssh add": lambda words: parse(words, add.FLAGS),
     "pyssh doctor": lambda words: parse_host_command(words, doctor.FLAGS),
     "pyssh forward": lambda words: parse_host_command(words, forward.FLAGS),
+    "pyssh completion": lambda words: parse(words, completion.FLAGS),
     "pyssh keygen": keygen.parse_request,
     "pyssh connect": check_pyssh,
     "pyssh": check_pyssh,

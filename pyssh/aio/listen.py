@@ -39,16 +39,13 @@ async def open_listeners(listen: Listen, *, backlog: int = 128) -> list[socket.s
     if isinstance(listen, socket.socket):
         listen.setblocking(False)
         return [listen]
-    if isinstance(listen, UnixListen):
-        listen, unix = listen.path, listen
-    else:
-        unix = UnixListen(listen) if isinstance(listen, str) else UnixListen("")
+    unix = UnixListen(listen) if isinstance(listen, str) else listen
     try:
-        if isinstance(listen, str):
+        if isinstance(unix, UnixListen):
             return [_listen_unix(unix, backlog)]
-        return await _listen_host(*listen, backlog)
+        return await _listen_host(*unix, backlog)
     except OSError as error:
-        where = listen if isinstance(listen, str) else f"{listen[0] or '*'} port {listen[1]}"
+        where = unix.path if isinstance(unix, UnixListen) else f"{unix[0] or '*'} port {unix[1]}"
         raise type(error)(error.errno, f"cannot listen on {where}: {error.strerror or error}") from None
 
 

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pytest
 
@@ -94,7 +94,7 @@ def _accept(listener: socket.socket, server: XServer, cookie: bytes) -> None:
 def _serve(sock: socket.socket, server: XServer, cookie: bytes) -> None:
     with sock, contextlib.suppress(OSError):
         head = receive(sock, 12)
-        word = "big" if head[:1] == b"B" else "little"
+        word: Literal["big", "little"] = "big" if head[:1] == b"B" else "little"
         lengths = [int.from_bytes(head[at : at + 2], word) for at in (6, 8)]
         name, shown = (receive(sock, length + -length % 4)[:length] for length in lengths)
         if head:

@@ -18,6 +18,7 @@ DEFAULT: Final = "connect"
 COMMANDS: Final = {
     "add": Command("pyssh_cli.commands.add", "give keys to an agent, in the place of ssh-add"),
     "agent": Command("pyssh_cli.commands.agent", "hold keys, in the place of ssh-agent"),
+    "completion": Command("pyssh_cli.commands.completion", "print the completion script of a shell"),
     "connect": Command("pyssh_cli.commands.connect", "log in to a host, or run a command on it"),
     "copy-id": Command("pyssh_cli.commands.copy_id", "install your keys on a server"),
     "doctor": Command("pyssh_cli.commands.doctor", "find out what is wrong with a connection"),

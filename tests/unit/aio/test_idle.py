@@ -4,7 +4,7 @@ from pyssh.aio.idle import Idleness
 
 
 def test_a_channel_on_which_nothing_moves_is_idle() -> None:
-    idleness = Idleness(lambda key: {"a": 3, "b": 5, "c": 0}[key], 0, 0)
+    idleness: Idleness[str] = Idleness(lambda key: {"a": 3, "b": 5, "c": 0}[key], 0, 0)
     states = {"a": (1,), "b": (1,), "c": (1,)}
     assert idleness.look(states, 1) == []
     assert idleness.look(states, 3.9) == []
@@ -14,14 +14,14 @@ def test_a_channel_on_which_nothing_moves_is_idle() -> None:
 
 
 def test_what_moves_is_not() -> None:
-    idleness = Idleness(lambda _: 3, 0, 0)
+    idleness: Idleness[str] = Idleness(lambda _: 3, 0, 0)
     for now in range(20):
         assert idleness.look({"a": (now,)}, now) == []
     assert idleness.look({"a": (19,)}, 22) == ["a"]
 
 
 def test_a_number_that_is_used_again_begins_anew() -> None:
-    idleness = Idleness(lambda _: 3, 0, 0)
+    idleness: Idleness[str] = Idleness(lambda _: 3, 0, 0)
     idleness.look({"a": (1,)}, 0)
     idleness.look({}, 1)
     assert idleness.look({"a": (1,)}, 4) == []
@@ -29,7 +29,7 @@ def test_a_number_that_is_used_again_begins_anew() -> None:
 
 
 def test_all_are_closed_when_nothing_moves_anywhere() -> None:
-    idleness = Idleness(lambda _: 0, 3, 0)
+    idleness: Idleness[str] = Idleness(lambda _: 0, 3, 0)
     assert idleness.look({"a": (1,), "b": (1,)}, 1) == []
     assert idleness.look({"a": (1,), "b": (2,)}, 3) == []
     assert idleness.look({"a": (1,), "b": (2,)}, 5.9) == []
