@@ -277,9 +277,9 @@ class ClientConfig(Record):
 def _can_be_asked(named: Mapping[str, Any], context: ClientContext) -> bool:
     """Whether somebody sits at a shell, and sees questions."""
     return not (
-        context.command
+        context.session != "shell"
+        or named.get("request_tty") == "no"
         or named.get("remote_command")
-        or named.get("session_type", "default") != "default"
         or named.get("fork_after_authentication")
         or (named.get("control_path") and named.get("control_persist") is not None)
         or named.get("log_level") in ("QUIET", "FATAL", "ERROR")

@@ -24,7 +24,6 @@ _SETTLED_EARLY: Final = {
     "canonicalize_hostname": "no",
     "canonicalize_max_dots": 1,
 }
-_EXCLUSIVE: Final = {"proxy_jump": "proxy_command", "proxy_command": "proxy_jump"}
 
 
 class ConfigFile(Record):
@@ -232,7 +231,9 @@ class ClientReader:
         if row.field == "refuse_connection":
             problem = f"the configuration refuses this connection: {escape(value)}"
             raise ConfigError(problem, path=source.path, line=source.line, keyword=source.keyword)
-        if isinstance(value, RekeyLimit) and row.field in self.values:
+        if row.field == "forward_agent" and isinstance(value, str) and self.values.get(row.field) is True:
+            self.values[row.field] = value  # whether and which are each settled by the first line
+        elif isinstance(value, RekeyLimit) and row.field in self.values:
             # size and time are each settled by the first line that has them
             first: RekeyLimit = self.values[row.field]
             self.values[row.field] = first.replace(seconds=first.seconds or value.seconds)
@@ -247,9 +248,15 @@ class ClientReader:
     def _store_first(self, field: str, value: Any, source: Source) -> None:
         if value is None and field in _UNSET_BY_NONE:
             return
-        if field not in self.values and _EXCLUSIVE.get(field) not in self.values:
+        if field not in self.values and not self._is_excluded(field):
             self.values[field] = value
             self.sources[field] = source
+
+    def _is_excluded(self, field: str) -> bool:
+        """Whether the way to the host is settled by the other of two keywords; of these, `none` is no way."""
+        if field == "proxy_command":
+            return self.values.get("proxy_jump") is not None
+        return field == "proxy_jump" and "proxy_command" in self.values
 
     def _append(self, field: str, value: Any, source: Source) -> None:
         found: tuple[Any, ...] = self.values.get(field, ())

@@ -133,9 +133,14 @@ def match_client(line: Line, facts: ClientFacts) -> MatchResult:
 def check_match(line: Line) -> bool:
     """Check a `Match` line that cannot apply; return whether it asks for a second reading all the same."""
     criteria = _criteria(line, _CLIENT_CRITERIA)
-    for position, (name, _, _) in enumerate(criteria):
+    for position, (name, _, value) in enumerate(criteria):
         if name == "all":
             _check_all(line, position, len(criteria))
+        elif name == "localnetwork":
+            try:
+                _is_on_network((), value)
+            except ConfigError as error:
+                raise error.at(line.path, line.number, line.keyword) from None
     return any(name == "final" and not negated for name, negated, _ in criteria)
 
 

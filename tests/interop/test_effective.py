@@ -120,7 +120,7 @@ def ours(words: list[str]) -> Outcome:
         ignored.add("serveraliveinterval")  # Debian's is 300 then
     if "-C" in words:
         ignored.add("compression")  # "UNKNOWN"
-    if "-a" in words:
+    if "-a" in words or (config.forward_agent is False and "forward_agent" in config.sources):
         ignored.add("forwardagent")  # shows the path of what is not forwarded
     ignored.add("syslogfacility")  # also from sections that do not apply
     return Outcome(lines, "", frozenset(ignored))

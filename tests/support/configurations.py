@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-HOSTS = ("web", "db.example", "Mail.Example.ORG", "192.0.2.7", "::1", "a-b_c")
+HOSTS = ("web", "db.example", "Mail.Example.ORG", "192.0.2.7", "::1", "a-b_c", "ssh://bob@web:2200")
 _PATTERNS = ("*", "web", "w?b", "*.example", "!web", "!*.org", "192.0.2.*", "nobody", "Mail*", "mail*")
 _USERS = ("root", "bob", "%u", "%u-x", "${WHO}", "%h-%p")
 _FORWARD_ENDS = ("8080", "localhost:8081", "[::1]:8082", "*:8083", ":8084", "/tmp/s-%h", "${SOCK}")
@@ -50,7 +50,7 @@ class Generator:
         for _ in range(pick.choice((0, 0, 0, 1, 1, 2, 3))):
             words += self._flag()
         host = pick.choice(HOSTS)
-        if pick.random() < 0.15:
+        if "/" not in host and pick.random() < 0.15:
             host = f"{pick.choice(('bob', 'me'))}@{host}"
         words.append(host)
         if pick.random() < 0.1:
@@ -81,8 +81,8 @@ class Generator:
         value = VALUES[keyword](pick)
         spelled = pick.choice((keyword, keyword, keyword, keyword.lower(), keyword.upper()))
         between = pick.choice((" ", " ", " ", "=", " = ", "  ", "\t"))
-        # hosts of ProxyJump are looked at by ssh only where they count
-        if pick.random() < 0.03 and keyword != "ProxyJump":
+        # ssh looks at hosts of ProxyJump only where they count, and keeps one word of LogVerbose
+        if pick.random() < 0.03 and keyword not in ("ProxyJump", "LogVerbose"):
             value += pick.choice((" # said", "  ", " extra", "\t#"))
         return f"{pick.choice(('', '', '  ', chr(9)))}{spelled}{between}{value}"
 
