@@ -191,6 +191,15 @@ def test_keys_of_all_types_are_listed_tested_and_deleted(folder: Path, pyssh_add
         assert ssh_add("-l").out == "The agent has no identities.\n"
 
 
+def test_a_key_is_deleted_when_only_its_public_half_is_left(folder: Path, pyssh_add: Add) -> None:
+    with stock_agent(folder / "agent") as path, pytest.MonkeyPatch.context() as changed:
+        changed.setenv("SSH_AUTH_SOCK", path)
+        assert pyssh_add("-q", "-k", "ed25519").code == 0
+        (folder / "ed25519").unlink()
+        assert pyssh_add("-d", "-k", "ed25519").code == 0
+        assert ssh_add("-l").out == "The agent has no identities.\n"
+
+
 def test_standard_input(folder: Path, pyssh_add: Add) -> None:
     with stock_agent(folder / "agent") as path, pytest.MonkeyPatch.context() as changed:
         changed.setenv("SSH_AUTH_SOCK", path)

@@ -114,9 +114,12 @@ class Loader:
 
     @staticmethod
     def load_public(path: str) -> tuple[PublicKey, str]:
-        """Return a file's public key and its comment; `KeygenError` with the reason."""
+        """Return a file's public key and its comment; `KeygenError` with the reason.
+
+        Of the private file only the name is needed: it may have gone since it was added.
+        """
         try:
-            found = load_public(path)
+            found = load_public(path) if os.path.exists(path) else load_public(f"{path}.pub")  # noqa: PTH110
         except OSError as error:
             raise KeygenError(error.strerror or "it cannot be read") from None
         except SSHError:
