@@ -87,9 +87,13 @@ def sign_file(key: "PrivateKey", data: bytes, namespace: str, hash_name: str = "
     return FileSignature(key.key, namespace, hash_name, key.sign(key.key.signature_algorithms[0], signed))
 
 
-def _digest(hash_name: str, data: bytes) -> bytes:
+def _check_hash(hash_name: str) -> None:
     if hash_name not in HASHES:
         raise KeyFormatError(f"signatures have no hash {hash_name[:64]!r}; there are {', '.join(HASHES)}")
+
+
+def _digest(hash_name: str, data: bytes) -> bytes:
+    _check_hash(hash_name)
     digest = hashes.Hash(hashes.SHA512() if hash_name == "sha512" else hashes.SHA256())
     digest.update(data)
     return digest.finalize()
@@ -99,8 +103,7 @@ def signed_data(namespace: str, hash_name: str, digest: bytes) -> bytes:
     """Return the bytes that a key signs; `digest` is the hash of the file."""
     if not namespace:
         raise KeyFormatError("a signature needs a namespace")
-    if hash_name not in HASHES:
-        raise KeyFormatError(f"signatures have no hash {hash_name[:64]!r}; there are {', '.join(HASHES)}")
+    _check_hash(hash_name)
     return _MAGIC + _Signed(namespace, b"", hash_name, digest).encode()
 
 

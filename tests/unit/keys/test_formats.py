@@ -40,6 +40,7 @@ def test_private_formats(kind: str, file_format: str) -> None:
     assert found.comment == ("" if file_format in ("pem", "pkcs8") else "me@here")
     assert found.private is not None
     assert found.key == found.private.key == keys.load_public(data) == key.key
+    assert keys.load_private(data).key == key.key
     if file_format == "jwk":
         with pytest.raises(KeyFormatError, match="never encrypted"):
             keys.dump_private(key, file_format, passphrase=SECRET)

@@ -5,11 +5,12 @@ from base64 import b64encode
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyssh.errors import KeyFormatError
 from pyssh.keys.certificate import Certificate
+from pyssh.keys.certify import Statement, sign_certificate
 from pyssh.keys.krl import MAX_KRL_SIZE, RevocationList, decode_krl, is_krl
 from pyssh.keys.private import generate_private_key
 from pyssh.keys.public import decode_public_key
@@ -70,6 +71,18 @@ def test_revokes_the_statement_of_a_certificate() -> None:
     assert not krl.is_revoked(certificate(key_id=b"other")) or 7 in krl.of_authority(CA.key).serials
 
 
+def test_revokes_a_certificate_without_a_number_by_its_name() -> None:
+    made = sign_certificate(
+        KEY.key, Statement("user", "id"), CA.key, lambda data: CA.sign("ssh-ed25519", data), bytes(32)
+    )
+    krl = RevocationList()
+    krl.revoke(made)
+    assert decode_krl(krl.encode()).of_authority(CA.key).key_ids == {"id"}
+    assert krl.is_revoked(made)
+    assert not krl.is_revoked(made.replace(key_id="other"))
+
+
+@example(set(range(1, 200, 2)), set(), 0, "")
 @given(
     st.sets(st.integers(1, 2**64 - 1), max_size=30) | st.sets(st.integers(1, 400)),
     st.sets(st.text(max_size=5), max_size=4),
@@ -96,6 +109,7 @@ def test_reads_what_we_do_not_write() -> None:
     data = HEADER + section(255, strings("name") + b"\0more") + section(1, about) + signed
     assert decode_krl(data).is_revoked(certificate()) is False
     assert list(decode_krl(data).of_authority(None).serials.runs()) == [(3, 3)]
+    assert not decode_krl(HEADER + section(4, strings(KEY.key.blob))).keys
 
 
 @pytest.mark.parametrize(

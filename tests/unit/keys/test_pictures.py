@@ -5,6 +5,7 @@ import pytest
 from pyssh.keys.bubblebabble import bubblebabble
 from pyssh.keys.modules import KEY_MODULES
 from pyssh.keys.names import SHORT_NAMES, is_certificate, short_name
+from pyssh.keys.private import generate_private_key
 from pyssh.keys.public import parse_public_line
 from pyssh.keys.randomart import randomart
 
@@ -25,6 +26,10 @@ PICTURE = """\
 
 def test_picture_is_that_of_ssh_keygen() -> None:
     assert randomart(parse_public_line(LINE)[0]) == PICTURE
+
+
+def test_titles_that_are_too_long_lose_the_size() -> None:
+    assert randomart(generate_private_key("mldsa44-ed25519").key).startswith("+[MLDSA44-ED25519-+\n")
 
 
 @pytest.mark.parametrize("hash_name", ["md5", "sha1", "sha384", "sha512"])

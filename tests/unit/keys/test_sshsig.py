@@ -83,6 +83,7 @@ def test_signed_data_is_that_of_the_specification() -> None:
         (lambda text: text.replace("\nU1NIU0lHAAAAAQ", "\nU1NIU0lHAAAAAg"), "version 2"),
         (lambda text: text.replace("\nU1NIU0lHAAAAAQAAAD", "\nU1NIU0lHAAAAAQAAzD"), "damaged"),
         (lambda text: text * 10_000, "more than"),
+        (lambda _: encode_signature(sign().replace(hash_name="md5")), "unknown hash 'md5'"),
     ],
 )
 def test_damaged_files(change: Callable[[str], str], problem: str) -> None:
