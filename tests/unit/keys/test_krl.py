@@ -83,6 +83,7 @@ def test_revokes_a_certificate_without_a_number_by_its_name() -> None:
 
 
 @example(set(range(1, 200, 2)), set(), 0, "")
+@example(set(range(5, 90)), set(), 0, "")
 @given(
     st.sets(st.integers(1, 2**64 - 1), max_size=30) | st.sets(st.integers(1, 400)),
     st.sets(st.text(max_size=5), max_size=4),
