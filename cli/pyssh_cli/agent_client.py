@@ -83,7 +83,7 @@ class AgentClient:
         contents = SessionBind(host_key.blob, session_identifier, signature, is_forwarding)
         try:
             self.ask(Extension(SESSION_BIND, contents.encode()), Success)
-        except AgentError:
+        except AgentRefusedError:
             return False
         return True
 

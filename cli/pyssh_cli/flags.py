@@ -14,7 +14,8 @@ _SUPPORTED: Final = (
     Flag("2", help="nothing: there is no other version of the protocol"),
     Flag("4", help="use IPv4 only"),
     Flag("6", help="use IPv6 only"),
-    Flag("a", help="forward no authentication agent (nothing does, so far)"),
+    Flag("A", help="let the server's programs use your authentication agent"),
+    Flag("a", help="forward no authentication agent"),
     Flag("B", value="interface", help="connect from an address of this interface"),
     Flag("b", value="address", help="connect from this local address"),
     Flag("C", help="compress"),
@@ -57,14 +58,12 @@ _SUPPORTED: Final = (
 )
 
 _REFUSED: Final = (
-    Flag("A"),
     Flag("I", value="pkcs11"),
     Flag("K"),
     Flag("w", value="tunnel"),
 )
 
 NOT_SUPPORTED: Final[Mapping[str, str]] = {
-    "A": "forwarding the authentication agent is not supported yet",
     "I": "PKCS#11 is not supported; a key on a token can be used through an agent",
     "K": "GSSAPI is not supported",
     "w": "tunnel devices are not supported",

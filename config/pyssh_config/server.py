@@ -68,6 +68,7 @@ class ServerConfig(Record):
 
     accept_env: tuple[str, ...] = ()
     address_family: str = "any"
+    allow_agent_forwarding: bool = True
     allow_groups: tuple[str, ...] = ()
     allow_stream_local_forwarding: str = "yes"
     allow_tcp_forwarding: str = "yes"

@@ -51,7 +51,7 @@ _SERVER_ROWS: Final = (
     row("AcceptEnv", environment_names, _EXTEND),
     _global("AddressFamily", address_family),
     _later("AgentSocketPath", ANY, in_match=False),
-    _later("AllowAgentForwarding", ANY),
+    row("AllowAgentForwarding", plain_flag),
     row("AllowGroups", all_words, _EXTEND),
     row("AllowStreamLocalForwarding", _FORWARDING),
     row("AllowTcpForwarding", _FORWARDING),

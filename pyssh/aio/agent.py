@@ -3,10 +3,17 @@
 import asyncio
 import os
 import socket
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pyssh.agent.answers import AgentError, decode_answer, decode_identities, signature_flags
+from pyssh.agent.answers import (
+    AgentError,
+    AgentRefusedError,
+    decode_answer,
+    decode_identities,
+    signature_flags,
+)
 from pyssh.agent.framing import LENGTH_SIZE, decode_length, encode_frame
 from pyssh.agent.messages import (
     SESSION_BIND,
@@ -18,13 +25,17 @@ from pyssh.agent.messages import (
     SignResponse,
     Success,
 )
+from pyssh.aio.channel import Channel
 from pyssh.aio.dial import dial
+from pyssh.aio.link import Link
+from pyssh.aio.splice import splice
 from pyssh.aio.timeouts import Timeouts, limit
-from pyssh.errors import DecodeError
+from pyssh.errors import DecodeError, OpenFailureReason
+from pyssh.events import ChannelOpenRequested, OpenRefused
 from pyssh.keys.public import PublicKey
 from pyssh.wire.message import Message
 
-__all__ = ["AgentClient", "AgentError", "AgentSigner"]
+__all__ = ["AgentClient", "AgentError", "AgentForward", "AgentSigner"]
 
 _M = TypeVar("_M", bound=Message)
 
@@ -79,7 +90,7 @@ class AgentClient:
         contents = SessionBind(host_key.blob, session_identifier, signature, is_forwarding)
         try:
             await self._ask(Extension(SESSION_BIND, contents.encode()), Success)
-        except AgentError:
+        except AgentRefusedError:
             return False
         return True
 
@@ -113,6 +124,12 @@ class AgentClient:
             data += piece
         return data
 
+    def detach(self) -> socket.socket:
+        """Return the socket, for others to talk to the agent over it; nothing can be asked here any more."""
+        sock, self._socket = self._socket, socket.socket()
+        self._socket.close()
+        return sock
+
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
@@ -124,3 +141,33 @@ class AgentClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+class AgentForward:
+    """Takes a link's `auth-agent` channels to the agent at `path`: see `ClientLink.let_open`.
+
+    The server is asked with `requests.AuthAgentReq` on a session. The agent is told of the link before it is
+    asked anything, so that keys which are limited to destinations know where they are used. `on_refused` is
+    told of channels that are turned away.
+    """
+
+    def __init__(self, path: str, *, on_refused: Callable[[str], None] | None = None) -> None:
+        self._path = path
+        self._on_refused = on_refused
+
+    async def open_channel(
+        self, link: Link, question: ChannelOpenRequested
+    ) -> Callable[[Channel], Coroutine[Any, Any, None]] | OpenRefused:
+        """Connect to the agent; a runner for the channel, or why not."""
+        assert link.host_key is not None
+        try:
+            agent = await AgentClient.connect(self._path, link.timeouts)
+            await agent.bind(
+                link.host_key, link.session_identifier, link.exchange_signature, is_forwarding=True
+            )
+        except (OSError, AgentError) as error:
+            if self._on_refused is not None:
+                self._on_refused(f"the agent cannot be reached: {error}")
+            return OpenRefused(OpenFailureReason.CONNECT_FAILED, "the agent cannot be reached")
+        sock = agent.detach()
+        return lambda channel: splice(channel, sock)

@@ -151,8 +151,13 @@ class UserCredentials:
             self.attempts.note_agent(found=agent is not None)
             binding = self._binding
             if agent is not None and binding is not None:
-                bound = agent.bind(binding.host_key, binding.session_identifier, binding.signature)
-                self._output.debug(f"The agent is {'' if bound else 'not '}bound to the host key")
+                try:
+                    bound = agent.bind(binding.host_key, binding.session_identifier, binding.signature)
+                except SSHError as error:
+                    self._output.error(f"the agent is of no use: {escape(str(error))}")
+                    self._agent = None
+                else:
+                    self._output.debug(f"The agent is {'' if bound else 'not '}bound to the host key")
         return self._agent
 
     def _is_usable(self, identity: Identity) -> bool:

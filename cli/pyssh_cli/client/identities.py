@@ -16,7 +16,7 @@ from pyssh_config.key_files import public_path, read_public_half, read_public_ke
 if TYPE_CHECKING:
     from pyssh_cli.agent_client import AgentClient, AgentKey
 
-__all__ = ["Identity", "agent_path", "collect_identities", "open_agent"]
+__all__ = ["Identity", "agent_path", "collect_identities", "forwarded_agent", "open_agent"]
 
 _CERTIFICATE: Final = "-cert.pub"
 
@@ -65,6 +65,14 @@ def agent_path(config: ClientConfig) -> str:
     if named.lower() == "none":
         return ""
     return environ.get(named[1:], "") if named.startswith("$") else named
+
+
+def forwarded_agent(config: ClientConfig) -> str:
+    """Return the socket of the agent that ForwardAgent lets the server use; "" if it may use none."""
+    if isinstance(config.forward_agent, bool):
+        return agent_path(config) if config.forward_agent else ""
+    named = config.expand("forward_agent") or ""
+    return config.context.environ.get(named[1:], "") if named.startswith("$") else named
 
 
 def collect_identities(config: ClientConfig, agent: "AgentClient | None", output: Output) -> list[Identity]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 from pyssh.connection import requests
 from pyssh.record import Record
 from pyssh.wire.message import Struct
+from pyssh_cli.client.identities import forwarded_agent
 from pyssh_cli.client.terminal import LocalTerminal
 from pyssh_cli.client.wanted import environment, wants_terminal
 from pyssh_cli.output import Output
 from pyssh_cli.settings import Settings
+from pyssh_config.client import ClientConfig
 from pyssh_config.errors import escape
 
 if TYPE_CHECKING:
@@ -28,11 +30,15 @@ _DEFAULT_TERM: Final = "dumb"
 
 
 class SessionPlan(Record):
-    """Requests on a session channel: `silent` ones want no answer, `asked` have a name for people."""
+    """Requests on a session channel: `silent` ones want no answer, `asked` have a name for people.
+
+    `agent` is the socket of the agent that is forwarded, or empty.
+    """
 
     silent: tuple[Struct, ...]
     asked: tuple[tuple[str, Struct], ...]
     x11: "X11Display | None" = None
+    agent: str = ""
 
     @property
     def has_terminal(self) -> bool:
@@ -46,7 +52,12 @@ def plan_session(settings: Settings, output: Output, *, may_forward: bool = True
     A host that is not trusted (not `may_forward`) gets no connections back.
     """
     variables = environment(settings.config)
-    silent = tuple(requests.Env(os.fsencode(name), os.fsencode(value)) for name, value in variables.items())
+    silent: tuple[Struct, ...] = tuple(
+        requests.Env(os.fsencode(name), os.fsencode(value)) for name, value in variables.items()
+    )
+    agent = _agent(settings.config, output) if settings.config.forward_agent and may_forward else ""
+    if agent:
+        silent = (requests.AuthAgentReq(), *silent)
     asked = [_start_request(settings, output)]
     if wants_terminal(settings, output):
         term = dict(settings.config.set_env).get("TERM") or settings.config.context.environ.get("TERM")
@@ -54,7 +65,16 @@ def plan_session(settings: Settings, output: Output, *, may_forward: bool = True
     x11 = _x11(settings, output) if settings.config.forward_x11 and may_forward else None
     if x11 is not None:
         asked.insert(0, (X11, x11.request()))
-    return SessionPlan(silent, tuple(asked), x11)
+    return SessionPlan(silent, tuple(asked), x11, agent)
+
+
+def _agent(config: ClientConfig, output: Output) -> str:
+    path = forwarded_agent(config)
+    if path and os.path.exists(path):  # noqa: PTH110  # pathlib is not loaded for it
+        output.debug("Requesting authentication agent forwarding.")
+        return path
+    output.debug("no agent to forward")
+    return ""
 
 
 def _x11(settings: Settings, output: Output) -> "X11Display | None":

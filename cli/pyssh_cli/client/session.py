@@ -70,6 +70,8 @@ class Session:
         channel.handle_requests(self._answer)
         if plan.x11 is not None:
             self._link.let_open(kinds.X11, partial(plan.x11.open_channel, self._link))
+        if plan.agent:
+            self._forward_agent(plan.agent)
         if opened is None:
             for request in plan.silent:
                 channel.send_request(request)
@@ -80,6 +82,12 @@ class Session:
         await asyncio.sleep(0)
         self._join(channel, descriptors, has_terminal=plan.has_terminal)
         await self._check_replies()
+
+    def _forward_agent(self, path: str) -> None:
+        from pyssh.aio.agent import AgentForward  # noqa: PLC0415  # few sessions want it
+
+        forward = AgentForward(path, on_refused=lambda why: self._output.info(escape(why)))
+        self._link.let_open(kinds.AuthAgent, partial(forward.open_channel, self._link))
 
     async def _check_replies(self) -> None:
         for what, reply in self._replies:

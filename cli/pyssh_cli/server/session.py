@@ -12,6 +12,7 @@ from pyssh.connection import requests
 from pyssh.errors import SSHError
 from pyssh.wire.message import Struct
 from pyssh_cli.output import Output, escape
+from pyssh_cli.server.agent import AgentSession
 from pyssh_cli.server.background import Background
 from pyssh_cli.server.environment import accepts, is_dangerous, session_environment
 from pyssh_cli.server.execute import PipeSession, start_with_pipes
@@ -55,6 +56,7 @@ class UserSession:
         self._output = output
         self._background = background
         self._x11 = X11Session(login, output)
+        self._agent = AgentSession(login, output, background)
         self._running: TerminalSession | PipeSession | None = None
         self._early_signals: list[int] = []
         # from the first moment on: a signal may come before the program runs
@@ -107,6 +109,8 @@ class UserSession:
             environment["SSH_ORIGINAL_COMMAND"] = asked
         if self._x11.display:
             environment["DISPLAY"] = self._x11.display
+        if self._agent.path:
+            environment["SSH_AUTH_SOCK"] = self._agent.path
         return Program(shell, arguments, environment, login.account)
 
     def _asked_command(self) -> str | None:
@@ -203,7 +207,11 @@ class UserSession:
             self._early_signals.append(SIGNALS[name])
 
     async def receive_other(self, request: Struct) -> bool:
-        """Decide a request that is not about starting: X11, or the client wants no more output."""
+        """Decide a request that is not about starting: X11, an agent, or the client wants no more output."""
+        if isinstance(request, requests.AuthAgentReq) and self._running is None:
+            channel = self._session.channel
+            channel.when_closed(self._agent.close)
+            return await self._agent.listen(channel.link)
         if isinstance(request, requests.X11Req) and self._running is None:
             channel = self._session.channel
             channel.when_closed(self._x11.close)

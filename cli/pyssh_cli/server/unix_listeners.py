@@ -16,6 +16,7 @@ from pyssh.aio import Link, splice
 from pyssh.aio.listen import UnixListen
 from pyssh.connection import kinds
 from pyssh.errors import SSHError
+from pyssh.wire.message import Struct
 from pyssh_cli.server.accounts import Account
 from pyssh_cli.server.as_user import open_as, read_as
 from pyssh_cli.server.background import Background
@@ -26,15 +27,34 @@ T = TypeVar("T")
 _MAXIMUM: Final = 64
 _BACKLOG: Final = 64
 _RETRY_SECONDS: Final = 0.5
+_DIRECTORY_MODE: Final = 0o700
+
+
+def _forwarded(path: str) -> Struct:
+    return kinds.ForwardedStreamlocal(os.fsencode(path))
 
 
 class UnixListeners:
-    """The listening sockets of one login. They end with its link."""
+    """The listening sockets of one login. They end with its link.
 
-    def __init__(self, account: Account, background: Background, unix: UnixListen) -> None:
+    `kind` makes the kind of channel that takes connections to the client. With `in_directory` each socket has
+    a directory of its own, which is made for it, lets nobody else in, and is removed with it.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        background: Background,
+        unix: UnixListen,
+        *,
+        kind: Callable[[str], Struct] = _forwarded,
+        in_directory: bool = False,
+    ) -> None:
         self._account = account
         self._unix = unix
         self._background = background
+        self._kind = kind
+        self._in_directory = in_directory
         self._sockets: dict[str, socket.socket] = {}
 
     async def listen(self, link: Link, path: str) -> bool:
@@ -43,7 +63,7 @@ class UnixListeners:
             return False
         wanted = self._unix.replace(path=path)
         try:
-            sock = await _on_thread(partial(open_as, self._account, partial(_bind, wanted)))
+            sock = await _on_thread(partial(open_as, self._account, partial(self._bind, wanted)))
         except OSError:
             return False
         if link.ended or path in self._sockets:
@@ -62,7 +82,7 @@ class UnixListeners:
             return False
         asyncio.get_running_loop().remove_reader(sock.fileno())
         sock.close()
-        self._background.spawn(_on_thread(partial(read_as, self._account, partial(_unlink, path), 0)))
+        self._background.spawn(_on_thread(partial(read_as, self._account, partial(self._unlink, path), 0)))
         return True
 
     def _accept(self, link: Link, path: str, sock: socket.socket) -> None:
@@ -76,16 +96,35 @@ class UnixListeners:
             link.loop.call_later(_RETRY_SECONDS, self._resume, link, path, sock)
             return
         accepted.setblocking(False)
-        link.spawn(_carry(link, path, accepted), "forwarded connection")
+        link.spawn(_carry(link, self._kind(path), accepted), "forwarded connection")
 
     def _resume(self, link: Link, path: str, sock: socket.socket) -> None:
         if self._sockets.get(path) is sock:
             link.loop.add_reader(sock.fileno(), self._accept, link, path, sock)
 
+    def _bind(self, wanted: UnixListen) -> socket.socket:
+        if not self._in_directory:
+            return _bind(wanted)
+        # its modes are the socket's protection: there may be no child here, whose umask could be changed
+        directory = Path(wanted.path).parent
+        directory.mkdir(mode=_DIRECTORY_MODE)
+        try:
+            return _listen(wanted.path)
+        except BaseException:
+            directory.rmdir()
+            raise
 
-async def _carry(link: Link, path: str, sock: socket.socket) -> None:
+    def _unlink(self, path: str) -> bytes:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+            if self._in_directory:
+                Path(path).parent.rmdir()
+        return b""
+
+
+async def _carry(link: Link, kind: Struct, sock: socket.socket) -> None:
     try:
-        channel = await link.open_channel(kinds.ForwardedStreamlocal(os.fsencode(path)))
+        channel = await link.open_channel(kind)
     except BaseException as error:
         sock.close()
         if isinstance(error, SSHError | TimeoutError):
@@ -96,25 +135,23 @@ async def _carry(link: Link, path: str, sock: socket.socket) -> None:
 
 
 def _bind(wanted: UnixListen) -> socket.socket:
+    # this process is a child that does nothing else
+    os.umask(wanted.mask)
+    if wanted.replaces:
+        with contextlib.suppress(FileNotFoundError):
+            Path(wanted.path).unlink()
+    return _listen(wanted.path)
+
+
+def _listen(path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # this process is a child that does nothing else
-        os.umask(wanted.mask)
-        if wanted.replaces:
-            with contextlib.suppress(FileNotFoundError):
-                Path(wanted.path).unlink()
-        sock.bind(wanted.path)
+        sock.bind(path)
         sock.listen(_BACKLOG)
     except BaseException:
         sock.close()
         raise
     return sock
-
-
-def _unlink(path: str) -> bytes:
-    with contextlib.suppress(OSError):
-        Path(path).unlink()
-    return b""
 
 
 async def _on_thread(work: Callable[[], T]) -> T:
