@@ -110,6 +110,13 @@ class Engine(ABC):
         """Return what is ready to leave, in order, and forget it."""
         return self.transport.drain()
 
+    def prepare(self) -> None:
+        """Do what can be done for the next packets while nobody waits; a key's echo is sooner then.
+
+        Optional: for when all that was received is worked off, and all that there is to send is sent.
+        """
+        self.transport.prepare()
+
     @property
     def wants_data(self) -> bool:
         """Whether more bytes would be worked off; false while a blocking question is open."""
@@ -143,6 +150,11 @@ class Engine(ABC):
             if not handled:
                 transport.send_unimplemented()
         transport.keep()
+
+    def set_keepalive(self, seconds: float, count: int) -> None:
+        """Let others than the options' hold from the next `tick` on, as for a user who has just logged in."""
+        options = self._options.replace(keepalive_seconds=seconds, keepalive_count=count)
+        self._keepalive = Keepalive(options, self.connection.send_keepalive)
 
     # --- questions and time
 
@@ -330,6 +342,12 @@ class ServerEngine(Engine):
         super().__init__(options)
         # from the first tick on: it covers the version exchange too, and nothing that drips in extends it
         self._login_grace_seconds = options.login_grace_seconds
+
+    def send_banner(self, text: str) -> None:
+        """Show a text to a user who logs in; `UsageError` unless authentication is going on."""
+        if not isinstance(self._userauth, ServerAuthentication):
+            raise UsageError("nobody is logging in")
+        self._userauth.send_banner(text)
 
     def _start_userauth(self, keys: KeysExchanged) -> ServerAuthentication:
         return ServerAuthentication(

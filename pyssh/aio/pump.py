@@ -107,6 +107,7 @@ class Pump:
             if size:
                 self._on_events(self._engine.receive_data(buffer[:size], self._loop.time()))
                 self.after_engine()
+                self._engine.prepare()
             else:
                 self._receive_eof(error)
         except Exception as mistake:  # the outermost edge: a link that is half done would wait for ever

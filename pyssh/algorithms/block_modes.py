@@ -77,6 +77,9 @@ class _Direction:
         """The IV at the last packet boundary."""
         return self._iv.iv
 
+    def prepare(self, sequence_number: int) -> None:
+        """Nothing can be done before the packet is there."""
+
 
 class BlockSealer(_Direction):
     """Seals in place. The tag's room lets the context write where it reads."""

@@ -21,6 +21,7 @@ _TAG_SIZE: Final = 16
 _POLY1305_KEY_SIZE: Final = 32
 # block 0 of the stream gives the Poly1305 key; using all of it leaves the stream at block 1, the packet's
 _BLOCK_ZERO: Final = bytes(64)
+_NO_LENGTH: Final = bytes(4)
 _START: Final = bytes(8)  # the block counter, before the nonce's 8 bytes
 
 
@@ -30,9 +31,12 @@ def _stream(key: bytes) -> CipherContext:
 
 
 class _ChaCha:
-    """One direction's two keys."""
+    """One direction's two keys, and what they make of the next packet's sequence number.
 
-    __slots__ = ("_length", "_payload")
+    Half of the work on a keystroke needs nothing but that number, so it is done while nobody waits.
+    """
+
+    __slots__ = ("_length", "_mask", "_payload", "_prepared", "_tag")
 
     block_size: Final = 8
     unaligned: Final = 4
@@ -42,6 +46,18 @@ class _ChaCha:
     def __init__(self, key: bytes) -> None:
         self._payload = _stream(key[:32])
         self._length = _stream(key[32:])
+        self._prepared = -1
+
+    def prepare(self, sequence_number: int) -> None:
+        """Make the key stream of the length and the Poly1305 key, unless they are there."""
+        if self._prepared == sequence_number:
+            return
+        nonce = _START + sequence_number.to_bytes(8, "big")
+        self._length.reset_nonce(nonce)
+        self._mask = int.from_bytes(self._length.update(_NO_LENGTH), "big")
+        self._payload.reset_nonce(nonce)
+        self._tag = Poly1305(self._payload.update(_BLOCK_ZERO)[:_POLY1305_KEY_SIZE])
+        self._prepared = sequence_number
 
 
 class ChaChaSealer(_ChaCha):
@@ -51,16 +67,14 @@ class ChaChaSealer(_ChaCha):
 
     def seal(self, frame: bytearray, sequence_number: int) -> None:
         """Encrypt the length and the rest, each under its key, and put the tag over both at the end."""
-        nonce = _START + sequence_number.to_bytes(8, "big")
+        self.prepare(sequence_number)
+        self._prepared = -1
         view = memoryview(frame)
-        length, payload = self._length, self._payload
-        length.reset_nonce(nonce)
-        length.update_into(view[:4], view[:4])
-        payload.reset_nonce(nonce)
-        poly1305_key = payload.update(_BLOCK_ZERO)[:_POLY1305_KEY_SIZE]
+        view[:4] = (int.from_bytes(view[:4], "big") ^ self._mask).to_bytes(4, "big")
         encrypted = view[4:-_TAG_SIZE]
-        payload.update_into(encrypted, encrypted)
-        view[-_TAG_SIZE:] = Poly1305.generate_tag(poly1305_key, view[:-_TAG_SIZE])
+        self._payload.update_into(encrypted, encrypted)
+        self._tag.update(view[:-_TAG_SIZE])
+        view[-_TAG_SIZE:] = self._tag.finalize()
 
 
 class ChaChaOpener(_ChaCha):
@@ -72,20 +86,20 @@ class ChaChaOpener(_ChaCha):
 
     def length(self, first: bytes | memoryview, sequence_number: int) -> int:
         """Return packet_length."""
-        self._length.reset_nonce(_START + sequence_number.to_bytes(8, "big"))
-        return int.from_bytes(self._length.update(first[:4]), "big")
+        self.prepare(sequence_number)
+        return int.from_bytes(first[:4], "big") ^ self._mask
 
     def open(self, packet: bytes | memoryview, sequence_number: int) -> bytes:
         """Return the plaintext."""
+        self.prepare(sequence_number)
+        self._prepared = -1
         view = memoryview(packet)
-        payload = self._payload
-        payload.reset_nonce(_START + sequence_number.to_bytes(8, "big"))
-        poly1305_key = payload.update(_BLOCK_ZERO)[:_POLY1305_KEY_SIZE]
+        self._tag.update(view[:-_TAG_SIZE])
         try:
-            Poly1305.verify_tag(poly1305_key, view[:-_TAG_SIZE], bytes(view[-_TAG_SIZE:]))
+            self._tag.verify(bytes(view[-_TAG_SIZE:]))
         except InvalidSignature:
             raise IntegrityError from None
-        return payload.update(view[4:-_TAG_SIZE])
+        return self._payload.update(view[4:-_TAG_SIZE])
 
 
 def sealer(spec: "CipherSpec", key: bytes, iv: bytes, mac: "Mac | None") -> "PacketSealer":

@@ -35,6 +35,9 @@ class PacketSealer(Protocol):
     def iv(self) -> bytes:
         """The IV with which a new sealer under the same key goes on where this one is."""
 
+    def prepare(self, sequence_number: int) -> None:
+        """Do what can be done for the next packet before it is there."""
+
     def seal(self, frame: bytearray, sequence_number: int) -> None:
         """Seal in place: `frame` is packet_length, padding_length, payload, padding, `tag_size` bytes."""
 
@@ -62,6 +65,9 @@ class PacketOpener(Protocol):
     def iv(self) -> bytes:
         """The IV at the last packet boundary, also after `length`; a new opener goes on from there."""
 
+    def prepare(self, sequence_number: int) -> None:
+        """Do what can be done for the next packet before it is there; it may come much later, or never."""
+
     def length(self, first: bytes | memoryview, sequence_number: int) -> int:
         """Return packet_length, not verified yet: the caller checks its bounds. Once for each packet."""
 
@@ -81,6 +87,9 @@ class NoneSealer:
     tag_size: Final = 0
     iv: Final = b""
 
+    def prepare(self, sequence_number: int) -> None:
+        """Nothing can be done before the packet is there."""
+
     def seal(self, frame: bytearray, sequence_number: int) -> None:
         """Leave the frame as it is."""
 
@@ -93,6 +102,9 @@ class NoneOpener:
     unaligned: Final = 0
     tag_size: Final = 0
     iv: Final = b""
+
+    def prepare(self, sequence_number: int) -> None:
+        """Nothing can be done before the packet is there."""
 
     def length(self, first: bytes | memoryview, sequence_number: int) -> int:
         """Return packet_length."""

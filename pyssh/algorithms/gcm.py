@@ -37,6 +37,9 @@ class _Gcm:
         """The nonce of the next packet."""
         return self._fixed + self._counter.to_bytes(8, "big")
 
+    def prepare(self, sequence_number: int) -> None:
+        """Nothing can be done before the packet is there."""
+
 
 class GcmSealer(_Gcm):
     """Seals in place, with no copy of the frame."""

@@ -123,6 +123,10 @@ class PacketWriter:
                 output.append(frame)
                 start += length
 
+    def prepare(self) -> None:
+        """Do what can be done for the next packet before it is there."""
+        self._sealer.prepare(self.sequence_number)
+
     def drain(self) -> list[bytes | bytearray]:
         """Return what is ready to leave, in order, and forget it."""
         output = self.output
@@ -265,6 +269,10 @@ class PacketReader:
             if not payload:
                 raise ProtocolError("a packet without a payload")
         return payload
+
+    def prepare(self) -> None:
+        """Do what can be done for the next packet before it is there."""
+        self._opener.prepare(self.sequence_number)
 
     def unread(self) -> bytes:
         """Return what was received and not opened: part of a packet, and packets behind it."""

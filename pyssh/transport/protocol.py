@@ -140,8 +140,7 @@ class TransportProtocol:
     @property
     def waiting(self) -> bool:
         """Whether a blocking question is open."""
-        exchange = self._exchange
-        return exchange is not None and exchange.question is not None
+        return (exchange := self._exchange) is not None and exchange.question is not None
 
     def _receive(self, number: int, allowed: int, payload: memoryview) -> None:
         if allowed == gate.FORBID:
@@ -328,10 +327,7 @@ class TransportProtocol:
             self._deferred.put(message)
 
     def send_strings(self, fields: bytes, data: memoryview, most: int) -> None:
-        """Send channel data at once, `most` bytes a packet behind `fields`; only while `can_send()`.
-
-        That keys are worn out is seen when the packets are drained, not between two of them.
-        """
+        """Send channel data at once, `most` bytes a packet behind `fields`; only while `can_send()`."""
         self._writer.write_strings(fields, data, most)
 
     def can_send(self) -> bool:
@@ -371,6 +367,11 @@ class TransportProtocol:
         return self._writer.drain()
 
     # --- the rest
+
+    def prepare(self) -> None:
+        """Do what can be done for the next packets, both ways, while nobody waits."""
+        self._writer.prepare()
+        self._reader.prepare()
 
     def answer(self, question: HostKeyQuestion | SignatureNeeded, answer: bool | bytes | None) -> None:
         """Settle a question that the key exchange asked."""
