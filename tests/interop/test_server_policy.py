@@ -292,6 +292,24 @@ def test_a_banner(tmp_path: Path) -> None:
         assert "Authorised use only" in done.stderr
 
 
+def test_a_match_block_has_a_banner_and_keepalives_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "banner").write_text("Everybody\n")
+    (tmp_path / "other").write_text("Some only\n")
+    (tmp_path / "config").write_text(
+        f"Banner {tmp_path}/banner\nMatch User {peers.current_user()}\n"
+        f" Banner {tmp_path}/other\n ClientAliveInterval 1\n"
+    )
+    with pyssh_server(tmp_path, "-f", str(tmp_path / "config")) as server:
+        words = server.ssh("sleep 3", options=["-o", "LogLevel=DEBUG1"])
+        done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert "Some only" in done.stderr
+        assert "Everybody" not in done.stderr
+        assert "rtype keepalive@openssh.com" in done.stderr
+        nobody = server.ssh("true", user="nobody-here", options=["-o", "LogLevel=INFO"])
+        done = subprocess.run(nobody, capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert "Everybody" in done.stderr
+
+
 def test_what_is_not_ssh_gets_a_line_in_the_log(tmp_path: Path) -> None:
     with pyssh_server(tmp_path) as server:
         with socket.create_connection((LOOPBACK, server.port)) as sock:

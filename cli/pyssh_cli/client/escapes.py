@@ -1,11 +1,11 @@
 """Escape characters: `~.` and its like, at the beginning of a line of what the user types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 __all__ = ["EscapeFilter", "help_lines"]
 
-HELP: Final = (
+HELP: Final[Sequence[tuple[str, str]]] = (
     (".", "end the connection"),
     ("^Z", "suspend pyssh"),
     ("#", "list what is open on the connection"),

@@ -7,11 +7,12 @@ peer.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pyssh.aio import Link
+from pyssh.engine import ServerEngine
 from pyssh.errors import DisconnectReason
 from pyssh.events import (
     Accept,
@@ -49,11 +50,15 @@ _NOLOGIN: Final = "/etc/nologin"
 
 
 class Policy(Record):
-    """What decides about logins: accounts, configuration, and where passwords are checked (None: nowhere)."""
+    """What decides about logins: accounts, configuration, and where passwords are checked (None: nowhere).
+
+    `banners` are the texts of `Banner`, by path.
+    """
 
     accounts: Accounts
     config: ServerConfig
     passwords: PasswordSource | None
+    banners: Mapping[str, str] = {}
 
 
 class _Candidate(Record):
@@ -151,6 +156,8 @@ class Authentication:
             for methods in (tuple(map(_plain_name, names)) for names in lists)
             if set(methods) <= set(offered)
         )
+        if self._candidate is None:
+            self._show_banner(candidate.config.banner)
         self._candidate = candidate
         self._decisions.clear()
         self._used_keys.clear()
@@ -162,6 +169,11 @@ class Authentication:
         else:
             self._output.verbose(f"{self._who()} may log in by: {', '.join(self._methods())}")
         return candidate
+
+    def _show_banner(self, path: str | None) -> None:
+        text = "" if path is None else self._policy.banners.get(path, "")
+        if text and isinstance(self._link.engine, ServerEngine) and not self._link.ended:
+            self._link.engine.send_banner(text)
 
     def _find(self, user: str) -> _Candidate:
         found = self._policy.accounts.find(user)
@@ -249,6 +261,9 @@ class Authentication:
             self._output.info(f"Partial {attempt.method} {where}; wanted next: {', '.join(self._methods())}")
             return PartialSuccess(self._methods())
         forced = candidate.config.force_command or self._options.command
+        config = candidate.config
+        alive = config.client_alive_interval if config.client_alive_count_max else 0
+        self._link.engine.set_keepalive(alive, config.client_alive_count_max)
         self.login = Login(candidate.user, candidate.account, candidate.config, self._options, forced)
         self._output.info(f"Accepted {attempt.method} {where}")
         return Accept()

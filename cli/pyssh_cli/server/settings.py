@@ -84,7 +84,7 @@ def load_settings(request: Request, own: Account, output: Output) -> Settings:
         output.info(warning)
     signers = _signers(config, request.config_file is not None, own, output)
     names = tuple(request.passwords) or None
-    policy = Policy(Accounts(own, names), config, _password_source(request, own))
+    policy = Policy(Accounts(own, names), config, _password_source(request, own), _read_banners(config))
     return Settings(config, _options(config, policy, signers), tuple(signers), policy)
 
 
@@ -124,7 +124,6 @@ def _options(config: ServerConfig, policy: Policy, signers: Sequence[PrivateKey]
         methods=_all_methods(config, policy),
         authentication_attempts=max([config.max_auth_tries, *tries]),
         login_grace_seconds=config.login_grace_time,
-        banner=_read_banner(config.banner),
     )
 
 
@@ -155,9 +154,13 @@ def _algorithms(config: ServerConfig) -> Algorithms:
     )
 
 
-def _read_banner(path: str | None) -> str:
-    if path is None:
-        return ""
+def _read_banners(config: ServerConfig) -> Mapping[str, str]:
+    """Read the texts that users may be shown, those of Match blocks too."""
+    paths = [config.banner, *(section.values.get("banner") for section in config.sections)]
+    return {path: _read_banner(path) for path in paths if path is not None}
+
+
+def _read_banner(path: str) -> str:
     try:
         with Path(path).open(errors="replace") as file:
             return file.read(Limits().banner_size)
