@@ -93,7 +93,7 @@ def _forward(command: HostCommand, output: Output, *, once: bool) -> int:
         host, from_environment, why = _destination(command.host)
         # flags on the command line come first and win; -N is for Match sessiontype and the like
         flags = (*(flag for flag in command.flags if flag[0] != "once"), *from_environment, ("N", ""))
-        settings = load(HostCommand(flags, host, ()), output)
+        settings = load(HostCommand(flags, host, (), before=len(flags)), output)
     except (SSHError, OSError) as error:
         output.error(str(error))
         return exit_codes.USAGE if _is_of_usage(error) else exit_codes.SSH_FAILED
