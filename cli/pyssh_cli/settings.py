@@ -11,6 +11,7 @@ from pyssh_cli.getopt import Given, HostCommand
 from pyssh_cli.output import LOG_LEVELS, Output, file_sink, syslog_sink
 from pyssh_cli.overrides import Override, SettingsError, overrides
 from pyssh_config.client import ClientConfig, ConfigFile
+from pyssh_config.client_reader import SYSTEM_DIRECTORY
 from pyssh_config.errors import ConfigError
 from pyssh_config.forwards import (
     Address,
@@ -197,9 +198,6 @@ def _mux_command(flags: tuple[Given, ...]) -> str:
 
 # --- what comes of it
 
-# these are no reason not to connect, and none to be silent
-_LEFT_OUT: Final = {}
-
 
 def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Output) -> None:
     output.level = LOG_LEVELS[config.log_level]
@@ -213,10 +211,9 @@ def _prepare_output(config: ClientConfig, flags: tuple[Given, ...], output: Outp
         elif key == "y":
             output.sink = syslog_sink(output.program, config.syslog_facility)
     for warning in config.warnings:
-        output.verbose(warning)
-    for field, keyword in _LEFT_OUT.items():
-        if field in config.sources and getattr(config, field) not in (None, False, "no", 0):
-            output.info(f"{keyword}: it is not supported yet, so it has no effect")
+        # those of distributions turn on what their own ssh has; nobody here could do anything about it
+        say = output.verbose if warning.startswith(SYSTEM_DIRECTORY) else output.info
+        say(warning)
 
 
 def _session(config: ClientConfig, words: str) -> tuple[SessionKind, str]:

@@ -209,7 +209,7 @@ class ClientReader:
             if not self._is_ignored(line):
                 raise _error(line, "it is not a keyword of ssh_config")
         elif row.support is Support.NOWHERE:
-            if is_active:
+            if is_active and not asks_for_nothing(row, line):
                 self.warnings.append(str(_error(line, "it is not supported, so it has no effect")))
         elif row.support in (Support.BUILT, Support.NOT_YET):
             value = parsed(row, line, self.context.environ)

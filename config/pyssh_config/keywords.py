@@ -108,7 +108,10 @@ def later(name: str, parse: Parser[Any], *inert: str, combine: Combine = Combine
 
 def nowhere(*names: str) -> tuple[Keyword, ...]:
     """Make rows of keywords that OpenSSH warns about."""
-    return tuple(Keyword(name, field_name(name), all_words, support=Support.NOWHERE) for name in names)
+    inert = ("no", "false")
+    return tuple(
+        Keyword(name, field_name(name), all_words, support=Support.NOWHERE, inert=inert) for name in names
+    )
 
 
 def obsolete(*names: str) -> tuple[Keyword, ...]:

@@ -181,3 +181,10 @@ def test_messages_go_where_they_are_wanted(tmp_path: Path) -> None:
     assert "pyssh: something" in log.read_text()
     assert output.level is Level.DEBUG
     assert not settings.logs_to_stderr
+
+
+def test_what_has_no_effect_is_said() -> None:
+    said: list[str] = []
+    output = Output("pyssh", sink=lambda _level, line: said.append(line))
+    _load("-o", "GSSAPIAuthentication=yes", "-o", "GSSAPIDelegateCredentials=no", "h", output=output)
+    assert said == ["command line: GSSAPIAuthentication: it is not supported, so it has no effect"]
