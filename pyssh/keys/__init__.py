@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from pyssh.keys.private import PrivateKey, generate_private_key
     from pyssh.keys.public import PublicKey
     from pyssh.keys.signing import Signer
-    from pyssh.keys.sshfp import SshfpRecord, sshfp_record
+    from pyssh.keys.sshfp import SshfpRecord, parse_sshfp, sshfp_record
     from pyssh.keys.sshsig import FileSignature, decode_signature, encode_signature, sign_file
 
 __all__ = [
@@ -104,6 +104,7 @@ __all__ = [
     "load_key",
     "load_private",
     "load_public",
+    "parse_sshfp",
     "sign_certificate",
     "sign_file",
     "sshfp_record",
@@ -123,6 +124,7 @@ _HOMES = {
     "encode_signature": "sshsig",
     "find_keys": "lines",
     "generate_private_key": "private",
+    "parse_sshfp": "sshfp",
     "sign_certificate": "certify",
     "sign_file": "sshsig",
     "sshfp_record": "sshfp",

@@ -11,7 +11,7 @@ from pyssh.keys.private import generate_private_key
 from pyssh.keys.public import parse_public_line
 from pyssh.keys.rfc4716 import decode_rfc4716, encode_rfc4716
 from pyssh.keys.spki import decode_pem_public, encode_pem_public
-from pyssh.keys.sshfp import sshfp_record
+from pyssh.keys.sshfp import parse_sshfp, sshfp_record
 
 # the first example of RFC 4716 section 3.6, whose key has 1024 bits
 EXAMPLE = """\
@@ -112,6 +112,52 @@ def test_records() -> None:
     assert record.zone_line("h", generic=True) == rf"h IN TYPE44 \# 34 04 02 {digest}"
     assert sshfp_record(KEYS["rsa"], "sha1").zone_line("h").startswith("h IN SSHFP 1 1 ")
     assert sshfp_record(KEYS["ecdsa"], "sha1").zone_line("h").startswith("h IN SSHFP 3 1 ")
+
+
+@pytest.mark.parametrize("hash_name", ["sha1", "sha256"])
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_records_come_back(kind: str, hash_name: str) -> None:
+    record = sshfp_record(KEYS[kind], hash_name)
+    for line in (
+        record.zone_line("host.example."),
+        record.zone_line("host.example.", generic=True),
+        record.zone_line("host.example.").replace(" IN ", "\t3600 in "),
+        f"{record.zone_line('host.example.')[:-4]} {record.fingerprint.hex()[-4:].upper()} ; a comment",
+    ):
+        assert parse_sshfp(line) == ("host.example.", record)
+    for other, key in KEYS.items():
+        assert record.matches(key) is (other == kind)
+    assert not record.replace(fingerprint_type=3).matches(KEYS[kind])
+    assert not record.replace(fingerprint=bytes(32)).matches(KEYS[kind])
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("", "not an SSHFP"),
+        ("host", "not an SSHFP"),
+        ("host IN A 10.0.0.1", "not an SSHFP"),
+        ("host IN SSHFP", "not an SSHFP"),
+        ("host IN SSHFP 4 256 00", "not an SSHFP"),
+        ("host IN SSHFP 4 x 00", "not an SSHFP"),
+        ("host IN SSHFP 4 2 0g", "not an SSHFP"),
+        ("host IN SSHFP 4 2", "no fingerprint"),
+        ("host IN SSHFP 4 2 " + "00" * 65, "too long"),
+        (r"host IN TYPE44 \# 4 040200", "length"),
+        ("host IN TYPE44 # 3 040200", "length"),
+        (r"host IN TYPE44 \# x 040200", "length"),
+    ],
+)
+def test_lines_that_are_no_records(line: str, problem: str) -> None:
+    with pytest.raises(KeyFormatError, match=problem):
+        parse_sshfp(line)
+
+
+@given(st.text())
+def test_arbitrary_records(text: str) -> None:
+    for line in (text, f"host IN SSHFP {text}", rf"host IN TYPE44 {text}"):
+        with contextlib.suppress(KeyFormatError):
+            parse_sshfp(line)
 
 
 def test_records_that_the_dns_does_not_know() -> None:
