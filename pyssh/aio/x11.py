@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from pyssh.aio.channel import Channel
-from pyssh.aio.dial import dial
+from pyssh.aio.dial import describe, dial
 from pyssh.aio.link import Link
 from pyssh.aio.splice import splice
 from pyssh.aio.streams import Address
@@ -121,7 +121,7 @@ class X11Display:
         try:
             sock = await _connect(self._target.addresses, link)
         except OSError as error:
-            self._refused(f"the X server cannot be reached: {error}")
+            self._refused(f"the X server cannot be reached: {describe(error)}")
             return OpenRefused(OpenFailureReason.CONNECT_FAILED, "the X server cannot be reached")
         return lambda channel: self._carry(channel, sock)
 
@@ -131,7 +131,7 @@ class X11Display:
             await channel.link.loop.sock_sendall(sock, begun)
         except (X11Error, OSError, TimeoutError) as error:
             sock.close()
-            self._refused(str(error) or "an X11 connection says nothing")
+            self._refused(describe(error))
             return
         except BaseException:
             sock.close()

@@ -120,6 +120,15 @@ def test_unix_sockets_both_ways(server: PysshServer, target: int, tmp_path: Path
     pytest.fail("the socket is left behind")
 
 
+def test_a_unix_socket_has_the_mode_and_the_place_that_is_configured(target: int, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_text("in the way")
+    options = ("-o", "StreamLocalBindMask=0111", "-o", "StreamLocalBindUnlink=yes")
+    with pyssh_server(tmp_path, *options) as own, forwarding(own, "-R", f"{there}:{LOOPBACK}:{target}"):
+        assert talk(str(there), b"hello") == b"HELLObye"
+        assert there.stat().st_mode & 0o777 == 0o666
+
+
 def test_standard_streams(server: PysshServer, target: int) -> None:
     command = server.ssh(options=["-W", f"{LOOPBACK}:{target}"])
     done = subprocess.run(command, input=b"hello", capture_output=True, timeout=SECONDS, check=False)
