@@ -4,12 +4,15 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.support import peers
 from tests.support.peers import Server, make_key, openssh_server
 from tests.support.processes import LOOPBACK
 from tests.support.pyssh_client import command, run
+
+SECONDS = 30.0
 
 
 def keygen(*words: str | Path) -> None:
@@ -167,6 +170,26 @@ def test_hashed_names_stay_hashed(server: Server, tmp_path: Path, known: Path) -
     log_in(server, tmp_path, known, "UpdateHostKeys=yes", "HashKnownHosts=yes", PLAIN)
     assert types(known) == ALL
     assert all(line.startswith("|1|") for line in known.read_text().splitlines())
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_the_user_is_asked_in_the_middle_of_a_session(
+    server: Server, tmp_path: Path, known: Path, answer: str
+) -> None:
+    options = [word for one in ("UpdateHostKeys=ask", PLAIN) for word in ("-o", one)]
+    words = command(server, tmp_path, options=["-tt", *options])
+    words[words.index(f"UserKnownHostsFile={tmp_path}/known_hosts")] = f"UserKnownHostsFile={known}"
+    child = pexpect.spawn(words[0], words[1:], timeout=SECONDS, encoding="utf-8", dimensions=(30, 200))
+    child.expect_exact("Accept updated hostkeys? (yes/no): ")
+    assert "Learned new hostkey: RSA SHA256:" in (child.before or "")
+    child.send(f"{answer}\r")
+    # the shell gets what is typed next, and the terminal is raw again
+    child.send("echo =$((6 * 7))=; exit\r")
+    child.expect_exact("=42=")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert types(known) == (ALL if answer == "yes" else ["ssh-ed25519"])
 
 
 @pytest.mark.parametrize(

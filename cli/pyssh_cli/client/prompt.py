@@ -21,7 +21,7 @@ _STDIN: Final = 0
 _STDERR: Final = 2
 # what a terminal hands over as one line at most (N_TTY_BUF_SIZE)
 _LINE_SIZE: Final = 4096
-_LFLAG: Final = 3
+_IFLAG, _OFLAG, _LFLAG = 0, 1, 3
 _FATAL: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
@@ -164,6 +164,9 @@ def _modes(terminal: int, *, echo: bool) -> Iterator[Callable[[], None]]:
 
         def apply() -> None:
             modes = termios.tcgetattr(terminal)
+            # a session may have put it into raw mode, where Enter is no end of a line
+            modes[_IFLAG] |= termios.ICRNL
+            modes[_OFLAG] |= termios.OPOST | termios.ONLCR
             modes[_LFLAG] |= termios.ICANON | termios.ISIG | termios.ECHO
             if not echo:
                 modes[_LFLAG] &= ~(termios.ECHO | termios.ECHOE | termios.ECHOK | termios.ECHONL)

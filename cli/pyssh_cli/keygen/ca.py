@@ -211,7 +211,9 @@ def _sign(
 
 
 def _until(moment: int) -> str:
-    from .validity import FOREVER, format_moment  # noqa: PLC0415  # only for words
+    from pyssh.keys.certificate import FOREVER  # noqa: PLC0415  # only for words
+
+    from .validity import format_moment  # noqa: PLC0415
 
     return "without an end" if moment == FOREVER else f"until {format_moment(moment)}"
 

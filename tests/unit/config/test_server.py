@@ -99,8 +99,8 @@ def test_values(tmp_path: Path) -> None:
 def test_lines_are_a_configuration_with_the_same_values(tmp_path: Path) -> None:
     config = load(tmp_path, FULL)
     again = load(tmp_path, "\n".join(config.lines()))
-    lists = ("ciphers", "macs", "kex_algorithms", "host_key_algorithms", "pubkey_accepted_algorithms")
-    lists += ("ca_signature_algorithms",)
+    lists = ["ciphers", "macs", "kex_algorithms", "host_key_algorithms", "pubkey_accepted_algorithms"]
+    lists.append("ca_signature_algorithms")
     assert again.replace(**dict.fromkeys(lists)) == config
 
 
