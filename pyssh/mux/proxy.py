@@ -114,6 +114,9 @@ class PlainTransport:
     def tick(self, now: float) -> None:
         """Let time pass."""
 
+    def prepare(self) -> None:
+        """Let packets be: they cost nothing."""
+
     def start_rekey(self) -> None:
         """Leave the keys to who has them."""
 
