@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from pyssh_cli.client.dial import mark
+from pyssh_cli.client.dial import Dialing, mark
 from pyssh_cli.client.race import Found, Racers, interleaved
+from pyssh_cli.output import Output
+from pyssh_config.client import ClientConfig
 
 LOOPBACK = "127.0.0.1"
 
@@ -112,3 +114,22 @@ def test_packets_are_marked() -> None:
     with socket.socket(socket.AF_INET6) as six:
         mark(six, 0x28)
         assert six.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS) == 0x28
+
+
+def test_a_connection_has_what_the_configuration_asks_for(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    overrides = [
+        f"HostName={LOOPBACK}",
+        f"Port={port}",
+        "TCPKeepAlive=no",
+        "IPQoS=af21 none",
+        "BindInterface=lo",
+    ]
+    config = ClientConfig.load("h", files=[], overrides=overrides)
+    dialing = Dialing.start(config, Output("pyssh"))
+    assert dialing is not None
+    with dialing.result() as sock:
+        assert sock.getpeername() == (LOOPBACK, port)
+        assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 0x48
+        assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
