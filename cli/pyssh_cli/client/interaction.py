@@ -141,7 +141,10 @@ class Interaction:
         self._link.loop.call_soon(action)
 
     def _say(self, *lines: str) -> None:
-        self._output.log(Level.ERROR, "\n".join(lines))
+        # to who typed, wherever the log goes
+        write = stream_sink(end="\r\n")
+        for line in lines:
+            write(Level.ERROR, line)
 
     def _disconnect(self) -> None:
         self._on_disconnect()
