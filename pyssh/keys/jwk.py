@@ -25,7 +25,7 @@ MAX_SIZE: Final = 1 << 16
 """Bytes of a file. A private RSA key of 16384 bits has 13 KiB."""
 
 _Fields = dict[str, Any]
-_MAX_RECOVERED_BITS: Final = 8192
+_MAX_RECOVERED_BITS: Final = 4096
 _BASES: Final = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53)
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
 _CURVES: Final[dict[str, tuple[str, ec.EllipticCurve]]] = {
@@ -188,6 +188,8 @@ def _recover_primes(e: int, n: int, d: int) -> tuple[int, int]:
                 p = gcd(root - 1, n)
                 return max(p, n // p), min(p, n // p)
             root = square
+        if root != 1:
+            break  # true of no base, if it is a key
     raise KeyFormatError("the parts of the RSA key do not belong together")
 
 

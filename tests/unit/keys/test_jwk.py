@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ def changed(name: str, **members: object) -> bytes:
     """A private key with other members; those that are None are left out."""
     fields = fields_of(name) | members
     return json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
+
+
+def number(value: int) -> str:
+    return urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -81,6 +86,16 @@ def test_rsa_without_its_primes() -> None:
     _, private, _ = decode_jwk(data)
     assert private is not None
     assert KEYS["rsa"].key.verify("rsa-sha2-256", private.sign("rsa-sha2-256", DATA), DATA)
+
+
+def test_a_prime_is_no_modulus() -> None:
+    """Here every base is of the right order, and none helps."""
+    prime = 2**1279 - 1
+    e = 65537
+    d = pow(e, -1, prime - 1)
+    data = changed("rsa", n=number(prime), e=number(e), d=number(d), p=None, q=None)
+    with pytest.raises(KeyFormatError, match="do not belong together"):
+        decode_jwk(data)
 
 
 @pytest.mark.parametrize(
