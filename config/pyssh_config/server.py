@@ -89,6 +89,7 @@ class ServerConfig(Record):
     fingerprint_hash: str = "sha256"
     force_command: str | None = None
     gateway_ports: str = "no"
+    host_certificate: tuple[str, ...] = ()
     host_key: tuple[str, ...] = ()
     host_key_algorithms: str | None = None
     kbd_interactive_authentication: bool = True
@@ -259,8 +260,9 @@ def _fitting(values: Mapping[str, Any]) -> dict[str, Any]:
     fitting = dict(values)
     if "per_source_penalties" in fitting:
         fitting["per_source_penalties"] = PenaltyRules.of(fitting["per_source_penalties"])
-    if "host_key" in fitting:
-        fitting["host_key"] = tuple(path for path in fitting["host_key"] if path is not None)
+    for field in ("host_key", "host_certificate"):
+        if field in fitting:
+            fitting[field] = tuple(path for path in fitting[field] if path is not None)
     return {field: value for field, value in fitting.items() if field in ServerConfig.__match_args__}
 
 

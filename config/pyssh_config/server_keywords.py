@@ -81,7 +81,7 @@ _SERVER_ROWS: Final = (
     _later("HostbasedAcceptedAlgorithms", ANY),
     _later("HostbasedAuthentication", "no", "false"),
     _later("HostbasedUsesNameFromPacketOnly", ANY),
-    _later("HostCertificate", "none", in_match=False),
+    _global("HostCertificate", text_or_none, _APPEND),
     _global("HostKey", text_or_none, _APPEND),
     _later("HostKeyAgent", "none", in_match=False),
     _global("HostKeyAlgorithms", algorithms("signature algorithm")),

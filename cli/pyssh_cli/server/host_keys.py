@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from pyssh.errors import KeyFormatError
+from pyssh.keys.certificate import Certificate, CertifiedSigner
 from pyssh.keys.private import PrivateKey, generate_private_key
 from pyssh_cli.output import Output
 from pyssh_config.errors import ConfigError, escape
-from pyssh_config.key_files import read_private_key, write_private_key, write_public_key
+from pyssh_config.key_files import read_private_key, read_public_key, write_private_key, write_public_key
 
-__all__ = ["SYSTEM_KEYS", "load_host_keys", "own_host_key", "state_directory"]
+__all__ = ["SYSTEM_KEYS", "certified_signers", "load_host_keys", "own_host_key", "state_directory"]
 
 SYSTEM_KEYS: Final = (
     "/etc/ssh/ssh_host_ed25519_key",
@@ -79,6 +80,28 @@ def load_host_keys(paths: Sequence[str], output: Output) -> list[PrivateKey]:
     if not keys:
         raise problem or ConfigError("there is no host key; name one with --host-key")
     return keys
+
+
+def certified_signers(
+    paths: Sequence[str], signers: Sequence[PrivateKey], output: Output
+) -> tuple[CertifiedSigner, ...]:
+    """Put certificates to the keys that they are for; one of no use is left out with a line in the log."""
+    found: list[CertifiedSigner] = []
+    for path in paths:
+        try:
+            key, _ = read_public_key(path)
+        except ConfigError as error:
+            output.error(str(error))
+            continue
+        if not isinstance(key, Certificate) or key.kind != "host":
+            output.error(f"{escape(path)}: it is no certificate of a host")
+            continue
+        signer = next((one for one in signers if one.key == key.plain), None)
+        if signer is None:
+            output.error(f"{escape(path)}: none of the host keys is the one that it certifies")
+            continue
+        found.append(CertifiedSigner(signer, key))
+    return tuple(found)
 
 
 def _read(path: str) -> PrivateKey:

@@ -121,7 +121,7 @@ class _Listening:
         settings = self._settings
         server = await serve(
             self._handler,
-            signers=settings.signers,
+            signers=settings.all_signers,
             options=settings.options,
             socks=sockets,
             backlog=_BACKLOG,
@@ -171,7 +171,7 @@ class _Listening:
         if settings.config.listeners() != self._settings.config.listeners():
             self._output.info("SIGHUP: where the server listens changes when it is started anew")
         self._settings = self._handler.settings = settings
-        server.options, server.signers = settings.options, settings.signers
+        server.options, server.signers = settings.options, settings.all_signers
         self._output.info("Received SIGHUP; new connections have the configuration as it is now.")
 
 
@@ -222,7 +222,7 @@ async def _serve_one(settings: Settings, output: Output) -> int:
     link = serve_stream(
         handler,
         _standard_stream(),
-        signers=settings.signers,
+        signers=settings.all_signers,
         options=settings.options,
         on_event=handler.observe,
     )

@@ -9,13 +9,21 @@ from pyssh.algorithms.ciphers import CIPHERS
 from pyssh.algorithms.kex import KEX
 from pyssh.algorithms.macs import MACS
 from pyssh.algorithms.preferences import SIGNATURES, Algorithms
+from pyssh.keys.certificate import CertifiedSigner
 from pyssh.keys.private import PrivateKey
+from pyssh.keys.signing import Signer
 from pyssh.options import Limits, ServerOptions
 from pyssh.record import Record
 from pyssh_cli.output import Output
 from pyssh_cli.server.accounts import Account, Accounts
 from pyssh_cli.server.authentication import Policy, offered_methods
-from pyssh_cli.server.host_keys import SYSTEM_KEYS, load_host_keys, own_host_key, state_directory
+from pyssh_cli.server.host_keys import (
+    SYSTEM_KEYS,
+    certified_signers,
+    load_host_keys,
+    own_host_key,
+    state_directory,
+)
 from pyssh_cli.server.passwords import PasswordHash, Passwords, PasswordSource
 from pyssh_config.algorithm_lists import apply_list
 from pyssh_config.errors import ConfigError, escape
@@ -48,7 +56,13 @@ class Settings(Record):
     config: ServerConfig
     options: ServerOptions
     signers: tuple[PrivateKey, ...]
+    certified: tuple[CertifiedSigner, ...]
     policy: Policy
+
+    @property
+    def all_signers(self) -> tuple[Signer, ...]:
+        """The host keys as they are shown: those with certificates, then all of them bare."""
+        return (*self.certified, *self.signers)
 
 
 def load_config(request: Request) -> ServerConfig:
@@ -82,10 +96,12 @@ def load_settings(request: Request, own: Account, output: Output) -> Settings:
     config = load_config(request)
     for warning in config.warnings:
         output.info(warning)
-    signers = _signers(config, request.config_file is not None, own, output)
+    signers = tuple(_signers(config, request.config_file is not None, own, output))
+    certified = certified_signers(config.host_certificate, signers, output)
     names = tuple(request.passwords) or None
     policy = Policy(Accounts(own, names), config, _password_source(request, own), _read_banners(config))
-    return Settings(config, _options(config, policy, signers), tuple(signers), policy)
+    options = _options(config, policy, (*certified, *signers))
+    return Settings(config, options, signers, certified, policy)
 
 
 def _signers(config: ServerConfig, has_file: bool, own: Account, output: Output) -> Sequence[PrivateKey]:
@@ -111,7 +127,7 @@ def _password_source(request: Request, own: Account) -> PasswordSource | None:
     return system if request.run_password is None else Passwords({own.name: request.run_password}, system)
 
 
-def _options(config: ServerConfig, policy: Policy, signers: Sequence[PrivateKey]) -> ServerOptions:
+def _options(config: ServerConfig, policy: Policy, signers: Sequence[Signer]) -> ServerOptions:
     tries = [section.values.get("max_auth_tries", 0) for section in config.sections]
     return ServerOptions(
         algorithms=_algorithms(config),
