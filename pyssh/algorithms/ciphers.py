@@ -127,6 +127,11 @@ class CipherSpec(Record):
     is_aead: bool = False
     legacy: bool = False
 
+    @property
+    def key_bits(self) -> int:
+        """How many bits of the key somebody must guess: of triple DES 112, met in the middle."""
+        return 112 if self.name.startswith("3des") else self.key_size * 8
+
     def sealer(self, key: bytes, iv: bytes, mac: Mac | None) -> PacketSealer:
         """Return a sealer; an AEAD cipher takes no MAC, the others need one."""
         sealer: PacketSealer = load(self.module).sealer(self, key, iv, mac)

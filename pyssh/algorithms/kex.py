@@ -72,9 +72,9 @@ class KexSpec(Record):
     rfc: str
     legacy: bool = False
 
-    def client(self, random: Random) -> KexClient:
-        """Return the client's side of a new exchange."""
-        client: KexClient = load(self.module).client(self, random)
+    def client(self, random: Random, key_bits: int = 128) -> KexClient:
+        """Return the client's side of a new exchange, which should be as hard as keys of `key_bits`."""
+        client: KexClient = load(self.module).client(self, random, key_bits)
         return client
 
     def server(self, random: Random) -> KexServer:

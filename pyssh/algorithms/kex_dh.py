@@ -123,7 +123,7 @@ class DhServer(KexMachine):
         return KexDhReply(host_key, self._key.public, signature)
 
 
-def client(spec: "KexSpec", random: "Random") -> "KexClient":
+def client(spec: "KexSpec", random: "Random", _key_bits: int) -> "KexClient":
     """Return the client's side of a new exchange."""
     return DhClient(DhKey(MODP_GROUPS[int(spec.parameter)], random))
 

@@ -127,7 +127,7 @@ class _Share:
         return _encode_secret(self._key.agree(server_public))
 
 
-def client(spec: "KexSpec", random: "Random") -> "KexClient":
+def client(spec: "KexSpec", random: "Random", _key_bits: int) -> "KexClient":
     """Return the client's side of a new exchange."""
     return EcdhClient(_Share(curve_key(spec.parameter, random)))
 

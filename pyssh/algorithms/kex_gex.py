@@ -17,8 +17,9 @@ __all__ = ["GexClient", "GexServer", "choose_group", "client", "server"]
 # bits; RFC 8270 forbids less than 2048, RFC 4419 section 3 expects no more than 8192
 _SMALLEST: Final = 2048
 _LARGEST: Final = 8192
-# about as strong as SHA-256 against collisions (RFC 3766, NIST SP 800-57 part 1)
-_PREFERRED: Final = 3072
+# what is as hard as a key of so many bits (NIST SP 800-57 part 1, table 2), but not less than 3072; as
+# OpenSSH asks for it
+_PREFERRED: Final = ((128, 3072), (192, 7680))
 
 
 def choose_group(minimum: int, preferred: int, maximum: int) -> Group | None:
@@ -51,10 +52,10 @@ class GexClient(KexMachine):
     _group: Group
     _key: DhKey
 
-    def __init__(self, random: "Random") -> None:
+    def __init__(self, random: "Random", preferred: int) -> None:
         super().__init__()
         self._random = random
-        self._request = KexDhGexRequest(_SMALLEST, _PREFERRED, _LARGEST)
+        self._request = KexDhGexRequest(_SMALLEST, preferred, _LARGEST)
 
     def start(self) -> Message:
         """Return the sizes we want."""
@@ -140,9 +141,9 @@ class GexServer(KexMachine):
         return KexDhGexReply(host_key, self._key.public, signature)
 
 
-def client(spec: "KexSpec", random: "Random") -> "KexClient":
+def client(spec: "KexSpec", random: "Random", key_bits: int) -> "KexClient":
     """Return the client's side of a new exchange."""
-    return GexClient(random)
+    return GexClient(random, next((bits for most, bits in _PREFERRED if key_bits <= most), _LARGEST))
 
 
 def server(spec: "KexSpec", random: "Random") -> "KexServer":

@@ -51,7 +51,7 @@ class HybridShare:
         return _combine(kem_secret, self._curve.agree(server_public[_CIPHERTEXT_SIZE:]))
 
 
-def client(spec: "KexSpec", random: "Random") -> "KexClient":
+def client(spec: "KexSpec", random: "Random", _key_bits: int) -> "KexClient":
     """Return the client's side of a new exchange."""
     return EcdhClient(HybridShare(spec.parameter, random))
 

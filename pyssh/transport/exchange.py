@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final, assert_never
 
+from pyssh.algorithms.ciphers import CIPHERS
 from pyssh.algorithms.kex import KEX, KexReply, KexResult
 from pyssh.errors import DisconnectReason, KeyFormatError, ProtocolError
 from pyssh.events import AnyEvent, HostKeyQuestion, SignatureNeeded
@@ -130,10 +131,18 @@ class KeyExchange:
     def _start_method(self, name: str) -> None:
         self._spec = KEX[name]
         if self._is_client:
-            self._client = self._spec.client(self._options.random)
+            self._client = self._spec.client(self._options.random, self._key_bits())
             self._send(self._client.start())
         else:
             self._server = self._spec.server(self._options.random)
+
+    def _key_bits(self) -> int:
+        """Return how strong the ciphers are that the exchange makes keys for; on a guess, our first one."""
+        if self.negotiated is None:
+            return CIPHERS[self._options.algorithms.ciphers[0]].key_bits
+        agreed = self.negotiated.algorithms
+        both = (agreed.cipher_client_to_server, agreed.cipher_server_to_client)
+        return max(CIPHERS[name].key_bits for name in both)
 
     def _enter(self, given: Input, state: State) -> None:
         assert state in TRANSITIONS[self.state, given], (self.state, given, state)

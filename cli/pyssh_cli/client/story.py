@@ -100,6 +100,8 @@ def message_observer(output: Output) -> Callable[[str, Message], None] | None:
         text = _of_key_exchange(message)
         if text:
             output.debug(f"SSH2_MSG_{text} {direction}")
+        if isinstance(message, KexDhGexGroup):
+            output.debug(f"bits set: {message.p.bit_count()}/{message.p.bit_length()}")
 
     return observe
 
@@ -111,8 +113,8 @@ def _of_key_exchange(message: Message) -> str:
             return "NEWKEYS"
         case KexDhGexRequest(minimum, preferred, maximum):
             return f"KEX_DH_GEX_REQUEST({minimum}<{preferred}<{maximum})"
-        case KexDhGexGroup(p):
-            return f"KEX_DH_GEX_GROUP of {p.bit_length()} bits"
+        case KexDhGexGroup():
+            return "KEX_DH_GEX_GROUP"
         case KexDhGexInit():
             return "KEX_DH_GEX_INIT"
     return ""

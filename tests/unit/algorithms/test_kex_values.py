@@ -223,6 +223,13 @@ def test_values_outside_the_group(value: int) -> None:
 GEX = KEX["diffie-hellman-group-exchange-sha256"]
 
 
+@pytest.mark.parametrize(
+    ("key_bits", "wanted"), [(0, 3072), (112, 3072), (128, 3072), (192, 7680), (256, 8192), (512, 8192)]
+)
+def test_a_group_as_hard_as_the_keys_is_asked_for(key_bits: int, wanted: int) -> None:
+    assert GEX.client(os.urandom, key_bits).start() == KexDhGexRequest(2048, wanted, 8192)
+
+
 @pytest.mark.parametrize("value", _BAD_VALUES, ids=lambda value: f"{value.bit_length()} bits")
 def test_values_outside_an_exchanged_group(value: int) -> None:
     server = GEX.server(os.urandom)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyssh.messages.kex import KexDhGexRequest
+from pyssh.messages.kex import KexDhGexGroup, KexDhGexRequest
 from pyssh.messages.transport import Ignore, NewKeys
 from pyssh.wire.message import Message
 from pyssh_cli.client.story import message_observer
@@ -27,6 +27,13 @@ def told(level: Level, message: Message) -> list[str]:
 )
 def test_key_exchanges_are_told_with_v(message: Message, line: str) -> None:
     assert told(Level.DEBUG, message) == [f"debug1: {line}"]
+
+
+def test_the_size_of_a_group_is_told() -> None:
+    assert told(Level.DEBUG, KexDhGexGroup(0x8001, 2)) == [
+        "debug1: SSH2_MSG_KEX_DH_GEX_GROUP sent",
+        "debug1: bits set: 2/16",
+    ]
 
 
 def test_other_messages_are_told_with_three() -> None:
