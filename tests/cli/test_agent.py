@@ -106,6 +106,8 @@ def test_in_the_background(folder: Path) -> None:
         # nothing keeps it to the terminal or folder that it was started in
         assert os.getsid(process) == process
         assert Path(f"/proc/{process}/cwd").readlink() == Path("/")
+        # keys do not get into core files
+        assert re.search(r"Max core file size +0 +0 ", Path(f"/proc/{process}/limits").read_text())
         done = pyssh_agent("-k", SSH_AGENT_PID=str(process))
         assert done.returncode == 0
         assert (
@@ -270,6 +272,28 @@ def test_other_users_are_refused() -> None:
         as_other = subprocess.run([*other, *look, running.path], check=False, capture_output=True)
         assert as_other.stdout == b""
         running.running.wait_for("a connection refused: it is of user 65534")
+
+
+def test_the_memory_of_an_agent_is_nobody_elses(folder: Path) -> None:
+    require(ROOT)
+    folder.chmod(0o777)
+    # what the other user can no longer read is loaded before
+    script = (
+        "import os, sys; import pyssh_cli.agent.start, pyssh_cli.agent.server, pyssh.keys.ed25519; "
+        "from pyssh_cli.commands import agent; os.setgid(65534); os.setuid(65534); "
+        "sys.exit(agent.main(['-D', '-a', sys.argv[1]]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, folder / "agent"], stdout=subprocess.DEVNULL
+    ) as process:
+        wait_until((folder / "agent").exists)
+        # root may ask it, and then it is past its beginnings
+        assert count(folder / "agent") == 0
+        assert Path(f"/proc/{process.pid}").stat().st_uid == 65534
+        # a process that others of the same user may trace has files of that user's in there
+        assert Path(f"/proc/{process.pid}/mem").stat().st_uid == 0
+        process.terminate()
+        assert process.wait(SECONDS) == 2
 
 
 def test_what_is_no_message_ends_the_connection_and_nothing_else() -> None:
