@@ -4,89 +4,29 @@ import contextlib
 import hashlib
 import os
 import re
-import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pexpect
 import pytest
 
-from tests.support.peers import NEWEST, Server, openssh_server, require, ssh_command
+from tests.interop.support_mux import Side, banner, listens, master, until
+from tests.support.peers import NEWEST, Server, openssh_server, require
 from tests.support.processes import LOOPBACK, free_port
-from tests.support.pyssh_client import SECONDS, command
+from tests.support.pyssh_client import SECONDS
 
 PAIRS = [("pyssh", "ssh"), ("ssh", "pyssh"), ("pyssh", "pyssh")]
-DATA = os.urandom(1 << 20) * 6
 IDS = ["-".join(pair) for pair in PAIRS]
-Completed = subprocess.CompletedProcess[bytes]
+DATA = os.urandom(1 << 20) * 6
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with openssh_server() as started:
+    with openssh_server(lines=["AcceptEnv PYSSH_* OTHER_*"]) as started:
         yield started
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + SECONDS
-    while not is_so():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
-class Side(NamedTuple):
-    """A program, the server it reaches, and the control socket it is told."""
-
-    program: str
-    server: Server
-    folder: Path
-    path: Path
-
-    def words(self, *words: str, options: Sequence[str] = ()) -> list[str]:
-        options = ["-S", str(self.path), *options]
-        if self.program == "pyssh":
-            return command(self.server, self.folder, *words, options=options)
-        return ssh_command(self.server.port, self.server.identity, *words, options=options)
-
-    def run(self, *words: str, options: Sequence[str] = (), stdin: bytes = b"", **environ: str) -> Completed:
-        return subprocess.run(
-            self.words(*words, options=options),
-            input=stdin,
-            capture_output=True,
-            check=False,
-            timeout=SECONDS,
-            env=os.environ | environ,
-            start_new_session=True,
-        )
-
-    def control(self, what: str, *options: str) -> Completed:
-        return self.run(options=["-O", what, *options])
-
-
-@contextlib.contextmanager
-def master(side: Side, *options: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A master that listens."""
-    started = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", *side.words(options=["-M", "-N", *options])],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=os.environ | environ,
-        start_new_session=True,
-    )
-    try:
-        until(lambda: side.path.is_socket() or started.poll() is not None, "no control socket")
-        assert started.poll() is None, started.communicate()
-        yield started
-    finally:
-        if started.poll() is None:
-            started.terminate()
-        started.communicate(timeout=SECONDS)
 
 
 class Shared(NamedTuple):
@@ -106,12 +46,6 @@ def shared(
     path = folder / "ctl"
     with master(Side(above, server, folder, path), "-o", "SendEnv=PYSSH_*") as running:
         yield Shared(Side(below, server, folder, path), running)
-
-
-@pytest.fixture
-def alone(server: Server, tmp_path: Path) -> Side:
-    """pyssh without a master so far."""
-    return Side("pyssh", server, tmp_path, tmp_path / "ctl")
 
 
 def test_a_command(shared: Shared) -> None:
@@ -140,9 +74,11 @@ def test_sessions_at_the_same_time(shared: Shared) -> None:
 
 
 def test_environment_that_the_master_lets_pass(shared: Shared) -> None:
-    # the server takes none, but TERM comes with the terminal; what is sent shows in the master's own log only
-    done = shared.client.run("echo ok", options=["-o", "SendEnv=PYSSH_TEST"], PYSSH_TEST="x")
-    assert done.stdout == b"ok\n"
+    options = ["-o", "SendEnv=PYSSH_ONE OTHER_*", "-o", "SetEnv=PYSSH_TWO=2"]
+    done = shared.client.run(
+        "echo $PYSSH_ONE $PYSSH_TWO $OTHER_THREE.", options=options, PYSSH_ONE="1", OTHER_THREE="3"
+    )
+    assert done.stdout == b"1 2 .\n"
 
 
 def test_a_signal_ends_the_command(shared: Shared) -> None:
@@ -223,11 +159,6 @@ def test_information(shared: Shared) -> None:
     assert done.stdout.startswith(b"The following connections are open:\r\n")
 
 
-def _banner(port: int) -> bytes:
-    with socket.create_connection((LOOPBACK, port), timeout=SECONDS) as sock:
-        return sock.recv(4)
-
-
 @pytest.mark.parametrize("flag", ["-L", "-R"])
 def test_forwards_come_and_go(shared: Shared, flag: str) -> None:
     port = free_port()
@@ -235,10 +166,10 @@ def test_forwards_come_and_go(shared: Shared, flag: str) -> None:
     for _ in range(2):  # the second time there is nothing left to do
         done = shared.client.control("forward", flag, forward)
         assert (done.returncode, done.stderr) == (0, b"")
-    assert _banner(port) == b"SSH-"
+    assert banner(port) == b"SSH-"
     assert shared.client.control("cancel", flag, forward).returncode == 0
     with pytest.raises(ConnectionRefusedError):
-        _banner(port)
+        banner(port)
     again = shared.client.control("cancel", flag, forward)
     assert b"port not forwarded" in again.stderr
 
@@ -259,7 +190,7 @@ def test_a_dynamic_forward(shared: Shared) -> None:
 def test_a_remote_port_of_the_servers_choice(shared: Shared) -> None:
     done = shared.client.control("forward", "-R", f"0:{LOOPBACK}:{shared.client.server.port}")
     assert done.returncode == 0
-    assert _banner(int(done.stdout)) == b"SSH-"
+    assert banner(int(done.stdout)) == b"SSH-"
 
 
 def test_a_forward_that_cannot_be(shared: Shared) -> None:
@@ -312,20 +243,12 @@ def test_forwards_in_proxy_mode(shared: Shared) -> None:
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
         assert client.stdout is not None
         assert client.stdout.readline() == b"up\n"
-        assert _banner(port) == b"SSH-"
-        assert _banner(back) == b"SSH-"
+        assert banner(port) == b"SSH-"
+        assert banner(back) == b"SSH-"
         client.communicate(timeout=SECONDS)
         assert client.returncode == 4
-    until(lambda: not _listens(back), "the server still listens for a client that has gone")
+    until(lambda: not listens(back), "the server still listens for a client that has gone")
     assert shared.client.run("echo still here").stdout == b"still here\n"
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=SECONDS).close()
-    except ConnectionRefusedError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize(("above", "below"), PAIRS, ids=IDS)
@@ -354,142 +277,3 @@ def test_stop(above: str, below: str, server: Server, tmp_path: Path) -> None:
             assert session.communicate(b"x\n", timeout=SECONDS)[0] == b"x\n"
             assert session.returncode == 9
         assert running.wait(SECONDS) == 255
-
-
-def test_a_command_through_a_master_loads_little(alone: Side) -> None:
-    with master(alone):
-        done = alone.run("echo hi", PYTHONPROFILEIMPORTTIME="1")
-    assert done.stdout == b"hi\n"
-    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines() if "|" in line}
-    assert {"pyssh.mux.client", "pyssh_cli.mux.client"} <= loaded
-    # a process of the interpreter takes 10 ms, and asyncio 40 more
-    heavy = {"asyncio", "cryptography", "dataclasses", "hashlib", "pyssh.engine", "subprocess", "threading"}
-    assert not loaded & heavy
-
-
-def test_a_forked_client_and_one_that_runs_nothing(alone: Side) -> None:
-    port = free_port()
-    forward = f"{LOOPBACK}:{port}:{LOOPBACK}:{alone.server.port}"
-    with master(alone):
-        done = alone.run("read line; echo never", options=["-f", "-n"])
-        assert done.returncode == 0
-        assert alone.run(options=["-f", "-N", "-L", forward]).returncode == 0
-        assert _banner(port) == b"SSH-"
-
-
-def test_no_master(alone: Side) -> None:
-    done = alone.control("check")
-    assert done.stderr.decode() == f"Control socket connect({alone.path}): No such file or directory\n"
-    assert done.returncode == 255
-    # a session then has a connection of its own
-    assert alone.run("echo hi").stdout == b"hi\n"
-    assert not alone.path.exists()
-
-
-def test_a_stale_socket(alone: Side) -> None:
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(str(alone.path))
-    refused = alone.run("echo hi")
-    assert refused.stdout == b"hi\n"
-    assert b"Connection refused" in refused.stderr
-    assert alone.path.exists()
-    done = alone.run("echo hi", options=["-o", "ControlMaster=auto"])
-    assert (done.stdout, done.stderr) == (b"hi\n", b"")
-    assert not alone.path.exists()
-
-
-def test_a_path_that_is_taken(alone: Side) -> None:
-    alone.path.write_text("something")
-    done = alone.run("echo hi", options=["-M"])
-    assert done.stdout == b"hi\n"
-    assert f"ControlSocket {alone.path} already exists, disabling multiplexing" in done.stderr.decode()
-    assert alone.path.read_text() == "something"
-
-
-def test_persistence(alone: Side) -> None:
-    options = ["-o", "ControlMaster=auto", "-o", "ControlPersist=1"]
-    done = alone.run("cat; exit 3", options=options, stdin=b"one")
-    assert (done.stdout, done.returncode) == (b"one", 3)
-    first = alone.control("check").stderr
-    assert first.startswith(b"Master running")
-    assert alone.run("echo two", options=options).stdout == b"two\n"
-    assert alone.control("check").stderr == first
-    until(lambda: not alone.path.exists(), "the master stays")
-
-
-def test_persistence_until_it_is_ended(alone: Side) -> None:
-    assert alone.run("true", options=["-M", "-o", "ControlPersist=yes"]).returncode == 0
-    assert alone.control("exit").returncode == 0
-    until(lambda: not alone.path.exists(), "the master stays")
-
-
-def test_a_login_that_fails_is_the_same_with_persistence(alone: Side) -> None:
-    options = ["-M", "-o", "ControlPersist=yes", "-o", "PubkeyAuthentication=no", "-o", "BatchMode=yes"]
-    done = alone.run("true", options=options)
-    assert b"Permission denied" in done.stderr
-    assert done.returncode == 255
-    assert not alone.path.exists()
-
-
-def test_a_masters_own_forwards_can_be_cancelled(alone: Side) -> None:
-    port = free_port()
-    forward = f"{LOOPBACK}:{port}:{LOOPBACK}:{alone.server.port}"
-    with master(alone, "-L", forward):
-        assert _banner(port) == b"SSH-"
-        assert alone.control("cancel", "-L", forward).returncode == 0
-        with pytest.raises(ConnectionRefusedError):
-            _banner(port)
-
-
-def test_a_session_of_the_master_waits_for_its_clients(alone: Side) -> None:
-    own = subprocess.Popen(
-        alone.words("read line; exit 7", options=["-M"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    until(alone.path.is_socket, "no control socket")
-    with subprocess.Popen(
-        alone.words("read line; echo $line"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as client:
-        until(lambda: alone.control("channels").stdout.count(b"Session") == 2, "no session")
-        assert own.stdin is not None
-        own.stdin.write(b"\n")
-        own.stdin.close()
-        until(lambda: alone.control("channels").stdout.count(b"Session") == 1, "the first goes on")
-        assert own.poll() is None
-        assert client.communicate(b"x\n", timeout=SECONDS)[0] == b"x\n"
-    assert own.wait(SECONDS) == 7
-    assert own.stdout is not None
-    own.stdout.close()
-    assert not alone.path.exists()
-
-
-@pytest.mark.parametrize("says_yes", [True, False])
-def test_asking(alone: Side, tmp_path: Path, says_yes: bool) -> None:
-    log = tmp_path / "asked"
-    askpass = tmp_path / "askpass"
-    askpass.write_text(f'#!/bin/sh\necho "$SSH_ASKPASS_PROMPT $1" >> {log}\nexit {0 if says_yes else 1}\n')
-    askpass.chmod(0o755)
-    environ = {"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force"}
-    with master(alone, "-M", **environ):
-        done = alone.run("echo $SSH_CONNECTION")
-        port = done.stdout.split()[1]
-        assert log.read_text() == "confirm Allow shared connection to 127.0.0.1? \n"
-        assert (b"Permission denied" in done.stderr) is not says_yes
-        done = alone.control("stop")
-        assert done.returncode == (0 if says_yes else 255)
-        assert log.read_text().endswith(
-            "confirm Disable further multiplexing on shared connection to 127.0.0.1? \n"
-        )
-        assert port
-
-
-def test_a_master_that_is_killed(alone: Side) -> None:
-    with (
-        master(alone) as running,
-        subprocess.Popen(
-            alone.words("echo started; cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as client,
-    ):
-        assert client.stdout is not None
-        assert client.stdout.readline() == b"started\n"
-        os.kill(running.pid, signal.SIGKILL)
-        assert client.wait(SECONDS) == 255
