@@ -22,7 +22,7 @@ from pyssh_cli.agent.request import DEFAULT_DIRECTORY, CommandError, parse_reque
 from pyssh_cli.agent.sockets import expand
 from pyssh_cli.commands import agent
 from pyssh_cli.main import run
-from tests.support.agent import SECONDS, running_agent
+from tests.support.agent import SECONDS, running_agent, started
 from tests.support.peers import NEWEST, ROOT, require
 from tests.support.pyssh_client import PYSSH
 
@@ -196,7 +196,7 @@ def test_a_socket_from_systemd(folder: Path) -> None:
         listener.listen()
         descriptor = listener.fileno()
         command = [sys.executable, "-c", launcher, str(descriptor), *PYSSH, "agent", "-D"]
-        with subprocess.Popen(command, pass_fds=(descriptor,), stdout=subprocess.PIPE) as process:
+        with started(command, pass_fds=(descriptor,), stdout=subprocess.PIPE) as process:
             add_key(path)
             assert count(path) == 1
             process.terminate()
@@ -277,16 +277,18 @@ def test_other_users_are_refused() -> None:
 def test_the_memory_of_an_agent_is_nobody_elses(folder: Path) -> None:
     require(ROOT)
     folder.chmod(0o777)
-    # what the other user can no longer read is loaded before
+    # what the other user can no longer read is loaded before; a change of user alone protects the memory, so
+    # that is taken back (PR_SET_DUMPABLE)
     script = (
-        "import os, sys; import pyssh_cli.agent.start, pyssh_cli.agent.server, pyssh.keys.ed25519; "
+        "import ctypes, os, sys; import pyssh_cli.agent.start, pyssh_cli.agent.server, pyssh.keys.ed25519; "
         "from pyssh_cli.commands import agent; os.setgid(65534); os.setuid(65534); "
+        "ctypes.CDLL(None).prctl(4, 1, 0, 0, 0); "
         "sys.exit(agent.main(['-D', '-a', sys.argv[1]]))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, folder / "agent"], stdout=subprocess.DEVNULL
-    ) as process:
-        wait_until((folder / "agent").exists)
+    command = [sys.executable, "-c", script, folder / "agent"]
+    with started(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith(b"SSH_AUTH_SOCK=")
         # root may ask it, and then it is past its beginnings
         assert count(folder / "agent") == 0
         assert Path(f"/proc/{process.pid}").stat().st_uid == 65534

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import peers
-from tests.support.agent import SECONDS, Agent, answering_program, running_agent
+from tests.support.agent import SECONDS, Agent, answering_program, running_agent, started
 from tests.support.peers import (
     ASYNCSSH,
     DISTRIBUTION,
@@ -140,7 +140,7 @@ def test_others_are_served_while_the_user_thinks(keys: dict[str, Path], tmp_path
     with running_agent(environ={"SSH_ASKPASS": str(program), "SSH_ASKPASS_REQUIRE": "force"}) as agent:
         agent.add("-q", "-c", keys["ed25519"])
         test = [str(NEWEST.path("ssh-add")), "-T", f"{keys['ed25519']}.pub"]
-        with subprocess.Popen(test, env=agent.environ(), stderr=subprocess.DEVNULL) as waiting:
+        with started(test, env=agent.environ(), stderr=subprocess.DEVNULL) as waiting:
             until = time.monotonic() + SECONDS
             while not (tmp_path / "asked").exists():
                 assert time.monotonic() < until

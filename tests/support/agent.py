@@ -4,9 +4,9 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.support import peers
 from tests.support.processes import RunningProcess
@@ -74,6 +74,16 @@ def running_agent(*flags: str, environ: Mapping[str, str] | None = None) -> Iter
         command = ["env", *settings, *PYSSH, "agent", "-d", "-a", str(folder / "agent"), *flags]
         with contextlib.closing(RunningProcess(command, r"Agent pid \d+")) as running:
             yield Agent(folder, running)
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does not outlive the test, however that ends."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def answering_program(path: Path, text: str, code: int = 0) -> Path:
