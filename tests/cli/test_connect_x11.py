@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.peers import Server, openssh_server
+from tests.support.peers import Server, openssh_server, ssh_command
 from tests.support.pyssh_client import command, run
 from tests.support.x11 import CLIENT, COOKIE, PROTOCOL, require_xauth, x_server
+
+SHOW = "echo ${DISPLAY-none}"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_without_the_flag_there_is_no_display(
     server: Server, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     with x_server(tmp_path) as display:
-        done = _run(server, tmp_path, "echo ${DISPLAY-none}", *options, environ=display.environ)
+        done = _run(server, tmp_path, SHOW, *options, environ=display.environ)
     assert done.stdout == b"none\n"
 
 
@@ -69,7 +71,7 @@ def test_without_the_flag_there_is_no_display(
 def test_without_a_display_here_the_command_runs_without(
     server: Server, tmp_path: Path, display: str
 ) -> None:
-    done = _run(server, tmp_path, "echo ${DISPLAY-none}", "-Y", environ={"DISPLAY": display})
+    done = _run(server, tmp_path, SHOW, "-Y", environ={"DISPLAY": display})
     assert done.stdout == b"none\n"
     assert b"X11 is not forwarded: DISPLAY" in done.stderr
 
@@ -102,13 +104,34 @@ def test_without_such_a_cookie_nothing_is_forwarded(server: Server, tmp_path: Pa
     location = _stub(tmp_path, "exit 1")
     with x_server(tmp_path) as display:
         options = ("-X", "-o", location)
-        done = _run(server, tmp_path, "echo ${DISPLAY-none}", *options, environ=display.environ)
+        done = _run(server, tmp_path, SHOW, *options, environ=display.environ)
     assert done.stdout == b"none\n"
     assert b"no key for untrusted forwarding" in done.stderr
 
 
 def test_a_server_that_forwards_none_is_no_reason_to_stop(tmp_path: Path) -> None:
     with openssh_server() as other, x_server(tmp_path) as display:
-        done = _run(other, tmp_path, "echo ${DISPLAY-none}", "-Y", environ=display.environ)
+        done = _run(other, tmp_path, SHOW, "-Y", environ=display.environ)
     assert (done.returncode, done.stdout) == (0, b"none\n")
     assert done.stderr == b"X11 forwarding request failed on channel 0\n"
+
+
+@pytest.mark.parametrize("program", ["pyssh", "ssh"])
+def test_clients_of_a_master_reach_its_display(server: Server, tmp_path: Path, program: str) -> None:
+    path = ("-S", str(tmp_path / "control"))
+    trust = ("-o", "ForwardX11Trusted=yes")
+    with x_server(tmp_path) as display:
+        # the master's own session has none
+        own = ("-o", "ControlMaster=yes", "-o", "ControlPersist=60", *trust, *path)
+        first = _run(server, tmp_path, SHOW, *own, environ=display.environ)
+        assert (first.returncode, first.stdout) == (0, b"none\n")
+        try:
+            for order in ("B", "l"):
+                words = command(server, tmp_path, _client(order), options=("-Y", *path))
+                if program == "ssh":
+                    words = ssh_command(server.port, server.identity, _client(order), options=("-Y", *path))
+                done = run(words, **display.environ)
+                assert done.stdout.split()[-1] == b"welcome", done.stderr
+        finally:
+            run(command(server, tmp_path, options=(*path, "-O", "exit")))
+    assert display.seen == [(b"B", PROTOCOL, COOKIE), (b"l", PROTOCOL, COOKIE)]

@@ -6,17 +6,19 @@ last one something of a key's size leaves on every beat. The numbers are OpenSSH
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Final
 
 from pyssh.aio.channel import Channel
-from pyssh.aio.splice import Transform
+from pyssh.aio.splice import Source, Transform
 from pyssh.errors import SSHError
 from pyssh.messages.transport import Ping
 from pyssh_cli.output import Level, Output
+from pyssh_config.client import ClientConfig
 
-__all__ = ["PING_EXTENSION", "Beat", "Keystrokes"]
+__all__ = ["PING_EXTENSION", "Beat", "Keystrokes", "obscured"]
 
 PING_EXTENSION: Final = "ping@openssh.com"
 """What a server must announce: without pings a beat would cost time and hide little."""
@@ -87,10 +89,20 @@ class Beat:
         self.due = now + self._interval - fuzz + fuzz * self._chance() + self._drift
 
 
+def obscured(channel: Channel, config: ClientConfig, output: Output) -> "Keystrokes | None":
+    """Return what hides how somebody types; None where that is not wanted or the server cannot."""
+    if not config.obscure_keystroke_timing:
+        return None
+    if PING_EXTENSION not in channel.link.extensions:
+        output.debug("keystroke timing is not obscured: the server has no pings")
+        return None
+    return Keystrokes(channel, config.obscure_keystroke_timing / 1000, output)
+
+
 class Keystrokes:
     """A session's typing on its way to a channel, from a `Source` that has `transform`.
 
-    That source must not send EOF by itself: `finish` comes before it.
+    That source must not send EOF by itself; `follow` does it.
     """
 
     def __init__(self, channel: Channel, interval: float, output: Output) -> None:
@@ -159,8 +171,13 @@ class Keystrokes:
             self._output.debug(f"keystrokes: {reason}, {self._beat.pings} pings sent", Level.DEBUG3)
         return self._beat.stop()
 
-    async def finish(self) -> None:
-        """Send what waits, at once."""
+    async def follow(self, source: Source) -> None:
+        """Wait for the end of the source; then send what waits, and EOF."""
+        with contextlib.suppress(OSError, SSHError):
+            await source.wait()
         data = self._stop("the input has ended")
-        if data and not self._channel.closed:
-            await self._channel.write(data)
+        with contextlib.suppress(OSError, SSHError):
+            if data and not self._channel.closed:
+                await self._channel.write(data)
+            if not self._channel.closed:
+                self._channel.send_eof()

@@ -194,7 +194,12 @@ class _Client:
                 self._session.end()
             login.link.close()
 
-        return share(login.link, self._config, opened, self._output, terminate)
+        config = self._config
+        if not login.forwarding_allowed:
+            # nor may a client let the server use the agent or the display
+            environ = {name: value for name, value in config.context.environ.items() if name != "DISPLAY"}
+            config = config.replace(forward_agent=False, context=config.context.replace(environ=environ))
+        return share(login.link, config, opened, self._output, terminate)
 
     async def _persist(self, login: Login, master: "Master") -> int:
         """Be the master of clients, of which our parent is the first, for as long as ControlPersist says."""

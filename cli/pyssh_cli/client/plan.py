@@ -1,7 +1,6 @@
 """What a session asks the server for: environment, terminal, and the shell, command or subsystem."""
 
 import os
-import time
 from typing import TYPE_CHECKING, Final
 
 from pyssh.connection import requests
@@ -62,7 +61,7 @@ def plan_session(settings: Settings, output: Output, *, may_forward: bool = True
     if wants_terminal(settings, output):
         term = dict(settings.config.set_env).get("TERM") or settings.config.context.environ.get("TERM")
         asked.insert(0, (PTY, LocalTerminal().describe(term or _DEFAULT_TERM)))
-    x11 = _x11(settings, output) if settings.config.forward_x11 and may_forward else None
+    x11 = _x11(settings.config, output) if settings.config.forward_x11 and may_forward else None
     if x11 is not None:
         asked.insert(0, (X11, x11.request()))
     return SessionPlan(silent, tuple(asked), x11, agent)
@@ -77,20 +76,10 @@ def _agent(config: ClientConfig, output: Output) -> str:
     return ""
 
 
-def _x11(settings: Settings, output: Output) -> "X11Display | None":
-    from pyssh.aio.x11 import X11Display  # noqa: PLC0415  # few sessions want it
-    from pyssh_cli.client.x11 import X11Problem, find_target  # noqa: PLC0415
+def _x11(config: ClientConfig, output: Output) -> "X11Display | None":
+    from pyssh_cli.client.x11 import make_display  # noqa: PLC0415  # few sessions want it
 
-    config = settings.config
-    # untrusted connections are taken for a time only
-    ends = bool(config.forward_x11_timeout) and not config.forward_x11_trusted
-    refuse_at = time.monotonic() + (config.forward_x11_timeout or 0) if ends else None
-    try:
-        target = find_target(config, output)
-    except X11Problem as problem:
-        output.info(f"Warning: X11 is not forwarded: {problem}")
-        return None
-    return X11Display(target, refuse_at=refuse_at, on_refused=lambda why: output.info(f"X11: {escape(why)}"))
+    return make_display(config, output)
 
 
 def _start_request(settings: Settings, output: Output) -> tuple[str, Struct]:

@@ -5,7 +5,6 @@ import contextlib
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from pyssh.aio.channel import Channel, ExitStatus
 from pyssh.aio.splice import Sink, Source, Transform
@@ -18,9 +17,6 @@ from pyssh_cli.client.login import Login
 from pyssh_cli.client.plan import PTY, X11, SessionPlan
 from pyssh_cli.output import Output, escape
 from pyssh_cli.settings import Settings
-
-if TYPE_CHECKING:
-    from pyssh_cli.client.keystrokes import Keystrokes
 
 __all__ = ["Descriptors", "Session", "SessionFailedError"]
 
@@ -69,7 +65,9 @@ class Session:
         channel = self._channel = opened or await self._link.open_session_channel()
         channel.handle_requests(self._answer)
         if plan.x11 is not None:
-            self._link.let_open(kinds.X11, partial(plan.x11.open_channel, self._link))
+            from pyssh_cli.client.x11 import serve_display  # noqa: PLC0415  # few sessions want it
+
+            serve_display(self._link, plan.x11)
         if plan.agent:
             self._forward_agent(plan.agent)
         if opened is None:
@@ -146,7 +144,9 @@ class Session:
         if descriptors.stdin is None:
             channel.send_eof()
             return
-        keystrokes = self._obscure(channel) if has_terminal else None
+        from pyssh_cli.client.keystrokes import obscured  # noqa: PLC0415  # for terminals only
+
+        keystrokes = obscured(channel, self._config, self._output) if has_terminal else None
         if keystrokes is not None:
             transform = keystrokes.transform(transform)
         try:
@@ -160,27 +160,7 @@ class Session:
         if self._interaction is not None:
             self._interaction.source = self._source
         if keystrokes is not None:
-            self._watching.append(asyncio.ensure_future(self._end_input(channel, self._source, keystrokes)))
-
-    def _obscure(self, channel: Channel) -> "Keystrokes | None":
-        """Return what hides how somebody types; None where that is not wanted or the server cannot."""
-        interval = self._config.obscure_keystroke_timing
-        if not interval:
-            return None
-        from pyssh_cli.client.keystrokes import PING_EXTENSION, Keystrokes  # noqa: PLC0415  # for terminals only
-
-        if PING_EXTENSION not in self._link.extensions:
-            self._output.debug("keystroke timing is not obscured: the server has no pings")
-            return None
-        return Keystrokes(channel, interval / 1000, self._output)
-
-    async def _end_input(self, channel: Channel, source: Source, keystrokes: "Keystrokes") -> None:
-        with contextlib.suppress(OSError, SSHError):
-            await source.wait()
-        with contextlib.suppress(OSError, SSHError):
-            await keystrokes.finish()
-            if not channel.closed:
-                channel.send_eof()
+            self._watching.append(asyncio.ensure_future(keystrokes.follow(self._source)))
 
     async def _watch(self, channel: Channel, sink: Sink) -> None:
         """Wait for the end of an output. If its reader is gone, so that nobody needs the rest, say so."""

@@ -10,16 +10,29 @@ import re
 import secrets
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
+from weakref import WeakKeyDictionary
 
+from pyssh.aio.client import ClientLink
 from pyssh.aio.streams import Address
-from pyssh.aio.x11 import X11Target
+from pyssh.aio.x11 import X11Display, X11Target
+from pyssh.connection import kinds
 from pyssh.record import Record
 from pyssh_cli.output import Output, escape
 from pyssh_config.client import ClientConfig
 
-__all__ = ["Display", "X11Problem", "find_target", "parse_display"]
+__all__ = [
+    "Display",
+    "X11Problem",
+    "find_display",
+    "find_target",
+    "make_display",
+    "parse_display",
+    "serve_display",
+]
 
 _MAGIC_COOKIE: Final = "MIT-MAGIC-COOKIE-1"
 _COOKIE_SIZE: Final = 16
@@ -84,6 +97,38 @@ def find_target(config: ClientConfig, output: Output) -> X11Target:
         output.info("Warning: No xauth data; using fake authentication data for X11 forwarding.")
         found = _MAGIC_COOKIE, secrets.token_bytes(_COOKIE_SIZE)
     return X11Target(display.addresses, display.screen, *found)
+
+
+def make_display(config: ClientConfig, output: Output) -> X11Display | None:
+    """Return what takes X clients to the user's X server; says so if there is none to speak of."""
+    # untrusted connections are taken for a time only
+    ends = bool(config.forward_x11_timeout) and not config.forward_x11_trusted
+    refuse_at = time.monotonic() + (config.forward_x11_timeout or 0) if ends else None
+    try:
+        target = find_target(config, output)
+    except X11Problem as problem:
+        output.info(f"Warning: X11 is not forwarded: {problem}")
+        return None
+    return X11Display(target, refuse_at=refuse_at, on_refused=lambda why: output.info(f"X11: {escape(why)}"))
+
+
+_displays: WeakKeyDictionary[ClientLink, X11Display] = WeakKeyDictionary()
+
+
+def serve_display(link: ClientLink, display: X11Display) -> None:
+    """Let the server open X11 channels. All sessions of a connection have one display and one cookie."""
+    _displays[link] = display
+    link.let_open(kinds.X11, partial(display.open_channel, link))
+
+
+async def find_display(link: ClientLink, config: ClientConfig, output: Output) -> X11Display | None:
+    """Return the display of a connection, made now if it has none; None if there is none."""
+    display = _displays.get(link)
+    if display is None:
+        display = await link.loop.run_in_executor(None, make_display, config, output)
+        if display is not None:
+            serve_display(link, display)
+    return display
 
 
 class _Xauth:

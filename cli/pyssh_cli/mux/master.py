@@ -283,7 +283,7 @@ class _Client:
         except (SSHError, OSError) as error:
             self._refuse(request, error)
             return
-        passenger = self._passenger = Passenger(channel, self._streams, self._output)
+        passenger = self._passenger = Passenger(self._master.link, channel, self._streams, self._output)
         try:
             passenger.join()
             self._reply(SessionOpened(request.request_id, passenger.number))

@@ -4,19 +4,24 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
+from pyssh.aio.agent import AgentForward
 from pyssh.aio.channel import Channel
 from pyssh.aio.client import ClientLink
-from pyssh.aio.splice import Sink, Source
-from pyssh.connection import requests
+from pyssh.aio.splice import Sink, Source, Transform
+from pyssh.connection import kinds, requests
 from pyssh.errors import SSHError
 from pyssh.events import ChannelRequestReceived
 from pyssh.mux.messages import NO_ESCAPE, NewSession
 from pyssh.wire.message import Struct
 from pyssh_cli.client.escapes import EscapeFilter
+from pyssh_cli.client.identities import forwarded_agent
+from pyssh_cli.client.keystrokes import Keystrokes, obscured
 from pyssh_cli.client.resizes import follow_resizes
 from pyssh_cli.client.terminal import LocalTerminal
+from pyssh_cli.client.x11 import find_display
 from pyssh_cli.output import Output, escape
 from pyssh_config.client import ClientConfig
 from pyssh_config.patterns import matches_pattern
@@ -24,6 +29,7 @@ from pyssh_config.patterns import matches_pattern
 __all__ = ["PassedStreams", "Passenger"]
 
 _PTY: Final = "pty-req"
+_X11: Final = "x11-req"
 _LARGEST_CHARACTER: Final = 255
 _ESCAPE_HELP: Final = (".", "end this session"), ("?", "show this list")
 
@@ -64,7 +70,8 @@ class PassedStreams:
 class Passenger:
     """A channel and a client's streams, from `start` or `join` to the exit value in `finish`."""
 
-    def __init__(self, channel: Channel, streams: PassedStreams, output: Output) -> None:
+    def __init__(self, link: ClientLink, channel: Channel, streams: PassedStreams, output: Output) -> None:
+        self._link = link
         self._channel = channel
         self._streams = streams
         self._output = output
@@ -85,7 +92,7 @@ class Passenger:
     @classmethod
     async def open_session(cls, link: ClientLink, streams: PassedStreams, output: Output) -> "Passenger":
         """Open a session channel; `ChannelOpenError` if the server opens none."""
-        return cls(await link.open_session_channel(), streams, output)
+        return cls(link, await link.open_session_channel(), streams, output)
 
     async def start(self, asked: NewSession, config: ClientConfig) -> None:
         """Ask the server for everything, and let bytes flow."""
@@ -93,7 +100,8 @@ class Passenger:
         channel.handle_requests(self._answer)
         for name, value in _environment(asked, config):
             channel.send_request(requests.Env(name, value))
-        transform = None
+        await self._forward_to_client(asked, config)
+        transform: Transform | None = None
         if asked.want_tty:
             terminal = LocalTerminal(self._streams.stdin)
             term = asked.terminal_type.decode(errors="replace")
@@ -116,20 +124,39 @@ class Passenger:
             Sink(channel, self._streams.stdout),
             Sink(channel, self._streams.stderr, stderr=True),
         ]
-        self._begin(transform)
+        self._begin(transform, obscured(channel, config, self._output) if asked.want_tty else None)
+
+    async def _forward_to_client(self, asked: NewSession, config: ClientConfig) -> None:
+        """Ask for X11 and the agent. They are the master's, and so is the leave to forward the agent."""
+        link, channel = self._link, self._channel
+        path = forwarded_agent(config) if asked.want_agent and config.forward_agent else ""
+        if path:
+            forward = AgentForward(path, on_refused=lambda why: self._output.info(escape(why)))
+            link.let_open(kinds.AuthAgent, partial(forward.open_channel, link))
+            channel.send_request(requests.AuthAgentReq())
+        display = await find_display(link, config, self._output) if asked.want_x11_forwarding else None
+        if display is not None:
+            self._ask(_X11, display.request())
 
     def join(self) -> None:
         """Let bytes flow between the channel and the streams (-W)."""
         self._sinks = [Sink(self._channel, self._streams.stdout)]
-        self._begin(None)
+        self._begin(None, None)
 
-    def _begin(self, transform: EscapeFilter | None) -> None:
+    def _begin(self, transform: Transform | None, keystrokes: Keystrokes | None) -> None:
+        if keystrokes is not None:
+            transform = keystrokes.transform(transform)
         self._watching = [asyncio.ensure_future(self._watch(sink)) for sink in self._sinks]
         try:
-            self._source = Source(self._channel, self._streams.stdin, transform=transform)
+            self._source = Source(
+                self._channel, self._streams.stdin, transform=transform, send_eof=keystrokes is None
+            )
         except OSError as error:
             self._output.debug(f"a client's standard input cannot be read: {error.strerror}")
             self._channel.send_eof()
+            return
+        if keystrokes is not None:
+            self._watching.append(asyncio.ensure_future(keystrokes.follow(self._source)))
 
     def _ask(self, what: str, request: Struct) -> None:
         self._replies.append((what, asyncio.ensure_future(self._channel.request(request))))
@@ -186,6 +213,9 @@ class Passenger:
             if what == _PTY:
                 self._streams.say(f"PTY allocation request failed on channel {self._channel.number}")
                 on_no_terminal()
+                continue
+            if what == _X11:
+                self._streams.say("X11 forwarding request failed")
                 continue
             self._streams.say(f"{what} request failed on channel {self._channel.number}")
             self._channel.close()
