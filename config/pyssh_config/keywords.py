@@ -131,7 +131,7 @@ _CLIENT_ROWS: Final = (
     section("Host"),
     section("Match"),
     section("Include"),
-    later("AddKeysToAgent", client.add_keys, "no", "false"),
+    row("AddKeysToAgent", client.add_keys),
     row("AddressFamily", address_family),
     row("BatchMode", flag),
     row("BindAddress", one_word),

@@ -188,6 +188,27 @@ def test_accounts_have_sockets_of_their_own(tmp_path: Path) -> None:
             wait_until(lambda: not Path(path).parent.exists())
 
 
+# --- keys that logins give to the agent
+
+
+def test_a_login_gives_its_key_to_the_agent(tmp_path: Path) -> None:
+    key = tmp_path / "locked"
+    keygen = str(peers.require(peers.NEWEST).path("ssh-keygen"))
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "secret", "-f", key, "-C", "it"], check=True)
+    askpass = tmp_path / "askpass"
+    askpass.write_text("#!/bin/sh\necho secret\n")
+    askpass.chmod(0o755)
+    asks = {"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force"}
+    with openssh_server(authorized_keys=Path(f"{key}.pub").read_text()) as server, _agent(tmp_path) as agent:
+        place = _place(tmp_path, server)._replace(identity=key)
+        adds = ["-o", "BatchMode=no", "-o", "AddKeysToAgent=yes", "-o", "IdentitiesOnly=yes"]
+        first = _run(place.pyssh("echo in", options=adds), SSH_AUTH_SOCK=agent, **asks)
+        assert first.stdout == "in\n", first.stderr
+        assert " it (ED25519)" in _run([SSH_ADD, "-l"], SSH_AUTH_SOCK=agent).stdout
+        # the second login has nobody to ask
+        assert _run(place.pyssh("echo in"), SSH_AUTH_SOCK=agent).stdout == "in\n"
+
+
 # --- destinations
 
 

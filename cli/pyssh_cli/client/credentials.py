@@ -215,7 +215,7 @@ class UserCredentials:
         passphrase: bytes | None = None
         for left in range(self._config.number_of_password_prompts, -1, -1):
             try:
-                private, _ = read_private_key(identity.path, passphrase)
+                private, comment = read_private_key(identity.path, passphrase)
             except PassphraseError:
                 if passphrase is not None:
                     self._output.debug(f"{path}: the passphrase is wrong")
@@ -226,6 +226,7 @@ class UserCredentials:
                 self._output.error(shown if isinstance(error, ConfigError) else f"{path}: {escape(shown)}")
                 return None
             else:
+                self._keep(private, identity.path, comment)
                 return private
             answer = self._prompter.ask(f"Enter passphrase for key '{path}': ")
             if not answer:
@@ -234,6 +235,12 @@ class UserCredentials:
             passphrase = answer.encode(errors="surrogateescape")
         self._output.error(f"{path}: the passphrase was wrong each time")
         return None
+
+    def _keep(self, private: PrivateKey, path: str, comment: str) -> None:
+        if self._config.add_keys_to_agent.mode != "no":
+            from pyssh_cli.client.agent_keys import add_to_agent  # noqa: PLC0415  # few configurations want it
+
+            add_to_agent(self._config, private, (path, comment), self._prompter, self._output)
 
     # --- passwords and questions
 

@@ -133,7 +133,8 @@ def _file_identities(
 ) -> Iterator[Identity]:
     was_named = "identity_file" in config.sources
     for path in config.paths("identity_file"):
-        if not Path(path).exists():
+        # without the file itself, the public half beside it may name a key of the agent's
+        if not Path(path).exists() and not Path(public_path(path)).exists():
             if was_named:
                 output.info(
                     f"Warning: Identity file {escape(path)} not accessible: No such file or directory."

@@ -1,14 +1,12 @@
 """The agent's client that waits: what an agent may answer, and what not."""
 
 import contextlib
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pyssh.agent.framing import FrameReader, encode_frame
+from pyssh.agent.framing import encode_frame
 from pyssh.agent.messages import (
     QUERY,
     Extension,
@@ -26,35 +24,19 @@ from pyssh.keys.private import generate_private_key
 from pyssh.wire.message import Message
 from pyssh.wire.types import put_text
 from pyssh_cli.agent_client import AgentClient, AgentError
+from tests.support.fake_agent import Answer, fake_agent
 
 KEY = generate_private_key("ed25519")
-Answer = Callable[[bytes], bytes]
 
 
 @contextlib.contextmanager
 def _agent(tmp_path: Path, answer: Answer, *, ends: bool = False) -> Iterator[AgentClient]:
-    """Serve one connection; what `answer` returns is sent as it is; with `ends` the first one is the last."""
-    path = str(tmp_path / "agent")
-
-    def serve(listener: socket.socket) -> None:
-        with listener.accept()[0] as sock:
-            reader = FrameReader()
-            while data := sock.recv(65536):
-                reader.receive(data)
-                while (request := reader.take()) is not None:
-                    sock.sendall(answer(request))
-                    if ends:
-                        return
-
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        serving = threading.Thread(target=serve, args=(listener,))
-        serving.start()
+    with fake_agent(tmp_path / "agent", answer, ends=ends) as path:
         client = AgentClient.connect(path)
-        yield client
-        client.close()
-        serving.join()
+        try:
+            yield client
+        finally:
+            client.close()
 
 
 def _always(message: Message) -> Answer:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pyssh.keys.certify import NONCE_SIZE, Statement, sign_certificate
 from pyssh.keys.private import PrivateKey, generate_private_key
 from pyssh_cli.client.identities import agent_path, collect_identities
 from pyssh_cli.output import Level, Output
@@ -64,6 +65,32 @@ def test_a_public_key_stands_for_the_agents_private_one(tmp_path: Path) -> None:
     write_public_key(str(tmp_path / "key.pub"), key.key)
     config = _config(("identity_file", (str(tmp_path / "key.pub"),)), "IdentitiesOnly=yes")
     assert _collect(config, _Signer(key, "held"))[0] == [("key", True)]
+
+
+def test_the_public_half_alone_stands_for_the_agents_private_one(tmp_path: Path) -> None:
+    key = generate_private_key("ed25519", None)
+    write_public_key(str(tmp_path / "key.pub"), key.key)
+    config = _config(("identity_file", (str(tmp_path / "key"),)), "IdentitiesOnly=yes")
+    assert _collect(config, _Signer(key, "held")) == ([("key", True)], [])
+
+
+def test_a_certificate_goes_with_the_agents_bare_key(tmp_path: Path) -> None:
+    key, authority = generate_private_key("ed25519", None), generate_private_key("ed25519", None)
+    certificate = sign_certificate(
+        key.key,
+        Statement("user", "id"),
+        authority.key,
+        lambda data: authority.sign("ssh-ed25519", data),
+        bytes(NONCE_SIZE),
+    )
+    write_public_key(str(tmp_path / "its-cert.pub"), certificate)
+    overrides = ("CertificateFile=" + str(tmp_path / "its-cert.pub"), "IdentityFile=none")
+    for only in ("yes", "no"):
+        config = _config(*overrides, f"IdentitiesOnly={only}")
+        agent: Any = _Agent(_Signer(key, "held"))
+        found = collect_identities(config, agent, Output("pyssh"))
+        assert [one.key for one in found] == [certificate, key.key][: 1 if only == "yes" else 2]
+        assert all(one.signer is not None for one in found)
 
 
 def test_a_named_file_that_is_missing_is_a_warning_and_a_default_one_is_not(tmp_path: Path) -> None:
