@@ -156,11 +156,6 @@ class Engine(ABC):
         options = self._options.replace(keepalive_seconds=seconds, keepalive_count=count)
         self._keepalive = Keepalive(options, self.connection.send_keepalive)
 
-    def set_keepalive(self, seconds: float, count: int) -> None:
-        """Let others than the options' hold from the next `tick` on, as for a user who has just logged in."""
-        options = self._options.replace(keepalive_seconds=seconds, keepalive_count=count)
-        self._keepalive = Keepalive(options, self.connection.send_keepalive)
-
     # --- questions and time
 
     def answer(self, question: Question[A], answer: A) -> list[AnyEvent]:
@@ -347,12 +342,6 @@ class ServerEngine(Engine):
         super().__init__(options)
         # from the first tick on: it covers the version exchange too, and nothing that drips in extends it
         self._login_grace_seconds = options.login_grace_seconds
-
-    def send_banner(self, text: str) -> None:
-        """Show a text to a user who logs in; `UsageError` unless authentication is going on."""
-        if not isinstance(self._userauth, ServerAuthentication):
-            raise UsageError("nobody is logging in")
-        self._userauth.send_banner(text)
 
     def send_banner(self, text: str) -> None:
         """Show a text to a user who logs in; `UsageError` unless authentication is going on."""
