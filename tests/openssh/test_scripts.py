@@ -5,14 +5,31 @@ stands in `client.reasons` and `keys.reasons` with the reason; a script that beg
 until it has been moved. `others.reasons` names the scripts in which no program of pyssh takes part.
 """
 
+import warnings
 from pathlib import Path
 
 import pytest
 
-from tests.support import regress
+from tests.support import regress, regress_background
 from tests.support.peers import require
 
 LISTS = Path(__file__).parent
+ROLES = ("client", "keys")
+SLEEPERS = (
+    "client:rekey",
+    "client:forward-control",
+    "client:channel-timeout",
+    "client:multiplex",
+    "client:connection-timeout",
+    "client:exit-status",
+    "client:ssh-tty",
+    "keys:agent-timeout",
+    "client:login-timeout",
+    "client:penalty-expire",
+    "client:stderr-data",
+    "client:reconfigure",
+)
+"""Scripts that mostly wait, as their own `sleep` says; they run all at once, beside the others."""
 
 
 def passing(role: str) -> tuple[str, ...]:
@@ -27,31 +44,53 @@ def reasons(role: str) -> dict[str, str]:
     return {name: " ".join(reason.split()) for name, reason in pairs}
 
 
-CASES = [
-    pytest.param(role, name, id=f"{role}-{name}")
-    for role in ("client", "keys")
-    for name in (*passing(role), *reasons(role))
-]
+def jobs() -> list[str]:
+    """Every script of every role, those that are waited for last."""
+    every = [f"{role}:{name}" for role in ROLES for name in (*passing(role), *reasons(role))]
+    return [job for job in every if job not in SLEEPERS] + [job for job in every if job in SLEEPERS]
 
 
-@pytest.mark.parametrize(("role", "name"), CASES)
-def test_script(role: str, name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def background(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Where the outcomes of the sleepers appear that this run waits for."""
     require(regress.SCRIPTS)
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if hasattr(request.config, "workerinput") else base
+    folder /= "openssh-tests"
+    folder.mkdir(exist_ok=True)
+    wanted = {
+        item.callspec.params["job"]
+        for item in request.session.items
+        if hasattr(item, "callspec") and "job" in item.callspec.params
+    }
+    regress_background.start(folder, [job for job in SLEEPERS if job in wanted])
+    return folder
+
+
+@pytest.mark.parametrize("job", jobs())
+def test_script(job: str, background: Path) -> None:
+    role, name = job.split(":")
     reason = reasons(role).get(name)
     if reason and reason.startswith("not run"):
         pytest.skip(reason)
-    outcome = regress.run(regress.ROLES[role], name)
-    if reason is None:
-        assert outcome.passed, outcome.text
+    if job in SLEEPERS:
+        outcome = regress_background.outcome(background, job)
     else:
+        outcome = regress.run(regress.ROLES[role], name)
+    if reason:
         assert not outcome.passed, f"{name} passes now: move it from {role}.reasons to {role}.passing"
         pytest.xfail(reason)
+    if not outcome.passed:
+        # most scripts give others a second or so, which a loaded machine may need for itself
+        warnings.warn(f"{job} did not pass at first:\n{outcome.text}", stacklevel=1)
+        outcome = regress.run(regress.ROLES[role], name)
+    assert outcome.passed, outcome.text
 
 
 def test_every_script_is_on_a_list() -> None:
     require(regress.SCRIPTS)
     known = {*reasons("others")}
-    for role in ("client", "keys"):
+    for role in ROLES:
         assert not {*passing(role)} & {*reasons(role)}
         known |= {*passing(role), *reasons(role)}
     assert known == {*regress.all_scripts(), *regress.FILE_TESTS}
@@ -59,5 +98,5 @@ def test_every_script_is_on_a_list() -> None:
 
 def test_the_lists_are_as_long_as_they_were() -> None:
     # a script that passed and does not any more is a defect, not a line to move
-    assert len(passing("client")) >= 37
-    assert len(passing("keys")) >= 25
+    assert len(passing("client")) >= 59
+    assert len(passing("keys")) >= 32

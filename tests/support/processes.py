@@ -27,18 +27,24 @@ class Account(NamedTuple):
     shell: str = "/bin/sh"
 
 
+def hash_password(password: str) -> str:
+    """What /etc/shadow has for a password."""
+    crypt = ctypes.CDLL("libcrypt.so.1").crypt
+    crypt.restype = ctypes.c_char_p
+    hashed: bytes = crypt(password.encode(), b"$6$pyssh$")
+    return hashed.decode()
+
+
 def namespace(accounts: Sequence[Account], folder: Path) -> list[str]:
     """Words to put before a command so that it finds these accounts on the system as well (needs ROOT).
 
     `folder` takes the changed passwd, group and shadow, and is the test's own. The homes are made.
     """
-    crypt = ctypes.CDLL("libcrypt.so.1").crypt
-    crypt.restype = ctypes.c_char_p
     files = {name: Path("/etc", name).read_text() for name in ("passwd", "group", "shadow")}
     for account in accounts:
         account.home.mkdir(parents=True, exist_ok=True)
         os.chown(account.home, account.uid, account.uid)
-        hashed = crypt(account.password.encode(), b"$6$pyssh$").decode()
+        hashed = hash_password(account.password)
         files["passwd"] += f"{account.name}:x:{account.uid}:{account.uid}::{account.home}:{account.shell}\n"
         files["group"] += f"{account.name}:x:{account.uid}:\n"
         files["shadow"] += f"{account.name}:{hashed}:20000:0:99999:7:::\n"

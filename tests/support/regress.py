@@ -16,10 +16,12 @@ from typing import Final, NamedTuple
 
 from pyssh_cli.commands import COMMANDS
 from tests.support.peers import NEWEST, PEERS, Peer
+from tests.support.processes import hash_password
 from tests.support.pyssh_client import PYSSH
 
 REGRESS_FOLDER: Final = PEERS / "openssh" / "regress"
 _OWN_PROGRAMS: Final = ("netcat", "timestamp", "mkdtemp", "modpipe", "setuid-allowed", "check-perm")
+_PASSWORD: Final = "correct horse"
 _SECONDS: Final = 420
 """No script takes that long, on a machine as loaded as it may be."""
 
@@ -114,8 +116,13 @@ def _write_settings(folder: Path) -> None:
     frame = (REGRESS_FOLDER / "test-exec.sh").read_text()
     (folder / "test-exec.sh").write_text(frame.replace("UsePAM\t\t\tyes", "UsePAM\t\t\tno"))
 
+    # for the script that logs in with root's password
+    (folder / "password").write_text(f"{_PASSWORD}\n")
+    (folder / "shadow").write_text(f"root:{hash_password(_PASSWORD)}:20000:0:99999:7:::\n")
+    (folder / "shadow").chmod(0o600)
 
-def environment(folder: Path) -> dict[str, str]:
+
+def environment(name: str, folder: Path) -> dict[str, str]:
     """The variables that a script reads."""
     programs = folder / "programs"
     return {
@@ -127,7 +134,8 @@ def environment(folder: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "OBJ": str(folder),
         "BUILDDIR": str(folder),
-        "SUDO": "",
+        # one script runs only with it, and others only without
+        "SUDO": "env" if name == "password" else "",
         "TEST_SHELL": "/bin/sh",
         "TEST_SSH_UNSAFE_PERMISSIONS": "1",
         "TEST_SSH_MODULI_FILE": str(NEWEST.folder.parent / "moduli"),
@@ -168,7 +176,7 @@ def run_prepared(name: str, folder: Path) -> Outcome:
     else:
         command = ["/bin/sh", str(folder / "test-exec.sh"), str(folder), str(REGRESS_FOLDER / f"{name}.sh")]
     start = time.monotonic()
-    code = _run_in_namespaces(command, folder)
+    code = _run_in_namespaces(name, command, folder)
     text = (folder / "output").read_text(errors="replace")
     skipped = bool(re.search(r"^(SKIPPED|skipp(ed|ing)\b)", text, re.MULTILINE | re.IGNORECASE))
     passed = code == 0 and not skipped and bool(re.search(r"^ok ", text, re.MULTILINE))
@@ -177,7 +185,7 @@ def run_prepared(name: str, folder: Path) -> Outcome:
     return Outcome(passed, skipped, time.monotonic() - start, text)
 
 
-def _run_in_namespaces(command: list[str], folder: Path) -> int | None:
+def _run_in_namespaces(name: str, command: list[str], folder: Path) -> int | None:
     enter = [sys.executable, str(Path(__file__).with_name("regress_enter.py")), str(folder)]
     # the namespace of processes ends with its first one, and all that a script left running ends with it
     spaces = [
@@ -194,7 +202,7 @@ def _run_in_namespaces(command: list[str], folder: Path) -> int | None:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, *enter, *command],
             cwd=folder,
-            env=environment(folder),
+            env=environment(name, folder),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

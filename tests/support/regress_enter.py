@@ -1,7 +1,7 @@
 """Runs a command where `unshare` made namespaces: `regress_enter.py FOLDER COMMAND...`.
 
 Brings the loopback interface up, makes /run empty but for what sshd wants there, and gives root the home
-/run/home. Only this process and those it starts see any of it.
+/run/home and the password of `FOLDER/shadow`. Only this process and those it starts see any of it.
 """
 
 import fcntl
@@ -38,6 +38,7 @@ def change_files(folder: Path) -> None:
     copy = folder / "passwd"
     copy.write_text("\n".join([":".join(fields), *others, ""]))
     mount("--bind", str(copy), "/etc/passwd")
+    mount("--bind", str(folder / "shadow"), "/etc/shadow")
 
 
 def main() -> None:
