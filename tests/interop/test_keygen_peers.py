@@ -4,6 +4,7 @@ Each judges what the other made. Those of ssh-keygen are in test_keygen_certific
 test_keygen_signatures.py.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ kinds = pytest.mark.parametrize("kind", TYPES)
 
 @pytest.fixture
 def keygen(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keygen:
+    # whatever zone an earlier test has left behind, for ssh-keygen and for this process
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     made = Keygen.in_folder(tmp_path, capfd, monkeypatch)
     made("-q", "-t", "ed25519", "-f", "user", "-N", "", "-C", "comment")
     return made
