@@ -63,14 +63,7 @@ class Examination:
     """Looks at one host. Nothing is written here, nobody is asked, and nothing runs there."""
 
     def __init__(self, settings: Settings, findings: Findings, *, may_log_in: bool) -> None:
-        # an unknown key is told of and not learned
-        self._config = settings.config.replace(
-            batch_mode=True,
-            check_host_ip=False,
-            update_host_keys="no",
-            strict_host_key_checking="yes",
-            connect_timeout=settings.config.connect_timeout or _SECONDS,
-        )
+        self._config = _harmless(settings.config)
         self._settings = settings
         self._findings = findings
         self._may_log_in = may_log_in
@@ -83,7 +76,7 @@ class Examination:
 
     async def run(self) -> None:
         """Do everything that can be done."""
-        hops = self._settings.route[:-1]
+        hops = [_harmless(hop) for hop in self._settings.route[:-1]]
         sock = None
         if hops or self._config.proxy_command is not None:
             self._findings.note("connection", "the way leads through other hosts or a command")
@@ -298,6 +291,17 @@ class Examination:
                     findings.warn("algorithms", f"{escape(name)} ({kind}) is weak or old")
         if all(chosen[kind] for kind, _ in _FIELDS):
             findings.fine("algorithms", f"{escape(method)}, {escape(chosen['cipher to the server'])}")
+
+
+def _harmless(config: ClientConfig) -> ClientConfig:
+    """Return a configuration with which nobody is asked, and unknown keys are told of and not learned."""
+    return config.replace(
+        batch_mode=True,
+        check_host_ip=False,
+        update_host_keys="no",
+        strict_host_key_checking="yes",
+        connect_timeout=config.connect_timeout or _SECONDS,
+    )
 
 
 class _Loop(Credentials):
