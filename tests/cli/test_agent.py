@@ -285,7 +285,7 @@ def test_the_memory_of_an_agent_is_nobody_elses(folder: Path) -> None:
         "ctypes.CDLL(None).prctl(4, 1, 0, 0, 0); "
         "sys.exit(agent.main(['-D', '-a', sys.argv[1]]))"
     )
-    command = [sys.executable, "-c", script, folder / "agent"]
+    command = [sys.executable, "-c", script, str(folder / "agent")]
     with started(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline().startswith(b"SSH_AUTH_SOCK=")
