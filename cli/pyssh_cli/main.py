@@ -17,6 +17,8 @@ from pyssh_cli.commands import COMMANDS, DEFAULT
 __all__ = ["main", "run", "server_main"]
 
 _SERVER: Final = "serve"
+_LIKE_SSH: Final = (DEFAULT, "keygen")
+"""What exits with 255 when it fails, as what it stands in for: for the others of OpenSSH it is 1."""
 
 
 def main() -> NoReturn:
@@ -57,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     if words in (["-V"], ["--version"]):
         _print_version(words[0], program)
         return exit_codes.OK
-    failed = exit_codes.SSH_FAILED if name == DEFAULT else exit_codes.FAILED
+    failed = exit_codes.SSH_FAILED if name in _LIKE_SSH else exit_codes.FAILED
     try:
         code: int = importlib.import_module(COMMANDS[name].module).main(words)
     except KeyboardInterrupt:

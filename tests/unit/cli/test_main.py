@@ -54,7 +54,8 @@ def test_the_first_word_chooses(
     [
         (["host"], KeyboardInterrupt(), 130),
         (["host"], ValueError("bad\nthing"), 255),
-        (["keygen"], ValueError("bad\nthing"), 1),
+        (["keygen"], ValueError("bad\nthing"), 255),
+        (["serve"], ValueError("bad\nthing"), 1),
     ],
 )
 def test_failures_are_one_line(
