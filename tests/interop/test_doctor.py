@@ -77,6 +77,21 @@ def test_nobody_listens(tmp_path: Path) -> None:
     assert "Connection refused" in seen.texts("connection", "problem")
 
 
+def test_hosts_on_the_way(server: Server, tmp_path: Path) -> None:
+    words = arguments(server, tmp_path, "-o", "IdentityAgent=none")
+    config = tmp_path / "config"
+    hop = f"Host hop\n  HostName {LOOPBACK}\n  Port PORT\n  User {server.user}\n"
+    text = f"{hop}  UserKnownHostsFile {tmp_path}/known_hosts\n  IdentityFile {server.identity}\n"
+    words[words.index("none")] = str(config)
+    done = {}
+    for name, port in (("good", server.port), ("gone", free_port())):
+        config.write_text(text.replace("PORT", str(port)))
+        done[name] = Seen(run([*PYSSH, "doctor", "--json", *words, "-J", "hop", f"{server.user}@{LOOPBACK}"]))
+    assert done["good"].code == 0
+    assert "gets in" in done["good"].texts("login", "ok")
+    assert "a host on the way cannot be reached" in done["gone"].texts("connection", "problem")
+
+
 def test_a_name_without_an_address() -> None:
     seen = Seen(run([*PYSSH, "doctor", "--json", "-F", "none", "no-such-host.invalid"]))
     assert seen.code == 1

@@ -92,6 +92,8 @@ class Examination:
                 login = await log_in(hops, self._dial_first(hops[0]), self._output)
                 links = login.links
             await self._speak(sock, links[-1] if links else None)
+        except UnreachableError as error:
+            self._findings.problem("connection", f"a host on the way cannot be reached: {error}")
         except LoginFailedError:
             self._findings.problem("connection", "a host on the way does not let us through")
             self._tell_said("connection")
