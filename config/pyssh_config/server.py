@@ -97,6 +97,7 @@ class ServerConfig(Record):
     listen_address: tuple[ListenAddress, ...] = ()
     login_grace_time: int = 120
     log_level: str = "INFO"
+    log_verbose: tuple[str, ...] = ()
     macs: str | None = None
     max_auth_tries: int = 6
     max_sessions: int = 10
@@ -123,6 +124,7 @@ class ServerConfig(Record):
     stream_local_bind_unlink: bool = False
     strict_modes: bool = True
     subsystem: tuple[tuple[str, str], ...] = ()
+    syslog_facility: str = "AUTH"
     tcp_keep_alive: bool = True
     trusted_user_ca_keys: str | None = None
     unused_connection_timeout: int = 0
@@ -267,6 +269,8 @@ def _fitting(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(row: Keyword, value: Any) -> list[str]:
+    if row.field == "log_verbose" and not value:
+        return []
     if row.field in _SPELLED:
         return [_SPELLED[row.field](value)]
     if row.field in _ALGORITHM_LISTS:

@@ -185,7 +185,8 @@ def test_the_command_line_is_there_when_it_is_wished(server: Server, tmp_path: P
     child.expect_exact("~? ")
     assert "~C" not in child.before
     child.send("\r~C")
-    child.sendline("\x15exit 8")
+    child.expect_exact("commandline disabled")
+    child.sendline("exit 8")
     assert _close(child) == 8
 
 

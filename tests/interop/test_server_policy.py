@@ -284,6 +284,13 @@ def test_too_many_that_have_not_logged_in_are_dropped(tmp_path: Path) -> None:
         assert run(server, "true")[0] in (0, 255)
 
 
+def test_some_places_log_more(tmp_path: Path) -> None:
+    with pyssh_server(tmp_path, "-o", "LogVerbose=handler.py:connected():*") as server:
+        assert run(server, "true")[0] == 0
+        server.running.wait_for(r"Connection from .* on ")
+        assert "closed" not in server.log
+
+
 def test_a_banner(tmp_path: Path) -> None:
     (tmp_path / "banner").write_text("Authorised use only\n")
     with pyssh_server(tmp_path, "-o", f"Banner={tmp_path}/banner") as server:

@@ -125,9 +125,10 @@ class Interaction:
             "v": lambda: self._change_level(1),
             "V": lambda: self._change_level(-1),
             "&": lambda: self._soon(self._background),
+            "C": lambda: self._soon(self._open_command_line),
         }
-        if self._config.enable_escape_commandline:
-            actions["C"] = lambda: self._soon(self._open_command_line)
+        if not self._config.enable_escape_commandline:
+            actions["C"] = lambda: self._say("commandline disabled")
         action = actions.get(letter)
         if action is None:
             return False

@@ -64,6 +64,7 @@ def start(wanted: Start, output: Output) -> int:
     settings = load_settings(wanted.request, own, output)
     if wanted.level is None:
         output.level = LOG_LEVELS[settings.config.log_level]
+    output.always = settings.config.log_verbose
     _check_users(wanted.request, own)
     if wanted.mode is Mode.CHECK:
         return exit_codes.OK
@@ -71,7 +72,7 @@ def start(wanted: Start, output: Output) -> int:
     reset_signals()
     settings = _with_observer(settings, output)
     if wanted.mode is Mode.ONE:
-        output.sink = _sink(wanted, output.program)
+        output.sink = _sink(wanted, output.program, settings.config.syslog_facility)
         return serve_standard_streams(settings, output)
     return _listen(wanted, settings, own, output, in_terminal=in_terminal)
 
@@ -90,7 +91,7 @@ def _with_observer(settings: Settings, output: Output) -> Settings:
     return settings.replace(options=settings.options.replace(observer=output.trace))
 
 
-def _sink(wanted: Start, program: str) -> Sink:
+def _sink(wanted: Start, program: str, facility: str) -> Sink:
     if wanted.log_file is not None:
         try:
             return file_sink(wanted.log_file, with_time=True)
@@ -98,7 +99,7 @@ def _sink(wanted: Start, program: str) -> Sink:
             raise ConfigError(f"cannot write the log there: {error.strerror}", path=wanted.log_file) from None
     # under -i standard error may be the client itself, or the terminal of somebody who runs ssh
     is_quiet = wanted.is_daemon or (wanted.mode is Mode.ONE and wanted.level is None)
-    return syslog_sink(program) if is_quiet and not wanted.log_to_stderr else stream_sink()
+    return syslog_sink(program, facility) if is_quiet and not wanted.log_to_stderr else stream_sink()
 
 
 def _listen(wanted: Start, settings: Settings, own: Account, output: Output, *, in_terminal: bool) -> int:
@@ -109,7 +110,7 @@ def _listen(wanted: Start, settings: Settings, own: Account, output: Output, *, 
         password = make_password()
         request = request.replace(run_password=hash_password(password))
         settings = _with_observer(load_settings(request, own, output), output)
-    log = _sink(wanted, output.program)
+    log = _sink(wanted, output.program, settings.config.syslog_facility)
     user = next(iter(request.passwords), own.name)
     lines = [f"Host key {signer.key.key_type} {signer.key.fingerprint()}" for signer in settings.signers]
     lines += ["To log in, in another terminal:", f"    {login_line(sockets, user)}"]
