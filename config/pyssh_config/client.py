@@ -8,7 +8,7 @@ from pyssh.record import Record
 
 from .client_reader import ClientReader, ConfigFile, Source, connection_tokens
 from .client_values import AddKeys, ChannelTimeout, IPQoS, PermittedName, RemotePermit, TunnelDevices
-from .errors import ConfigError
+from .errors import ConfigError, escape
 from .forwards import Address, Destination, Forward, UnixPath, parse_jump
 from .keywords import CLIENT_KEYWORDS
 from .lexer import expand_tilde
@@ -196,9 +196,19 @@ class ClientConfig(Record):
             warnings=tuple(reader.warnings),
             **named,
         )
-        config = config.replace(user=config.expand("user") or config.user)
+        if "user" not in reader.literal:
+            config = config.replace(user=config.expanded_user())
         forwards = {field: config.expanded_forwards(field) for field in _FORWARDS}
         return config.replace(**forwards)
+
+    def expanded_user(self) -> str:
+        """Return the user with tokens and ${NAME} replaced, by which no control characters may come."""
+        user = self._expanded("user", self.user)
+        if user != self.user and not user.isprintable():
+            source = self.sources["user"]
+            problem = f'"{escape(user)}" holds control characters'
+            raise ConfigError(problem, path=source.path, line=source.line, keyword=source.keyword)
+        return user
 
     def expanded_forwards(self, field: str) -> tuple[Forward, ...]:
         """Return forwardings with the tokens replaced in the paths of their sockets."""
@@ -241,7 +251,7 @@ class ClientConfig(Record):
     def jump_hosts(self) -> tuple[Destination, ...]:
         """Return the hops of `ProxyJump`, the one to connect to first at the front."""
         text = self.expand("proxy_jump")
-        return () if text is None else tuple(parse_jump(hop) for hop in text.split(","))
+        return () if text is None else tuple(parse_jump(hop, is_checked=False) for hop in text.split(","))
 
     def _expanded(self, field: str, text: str) -> str:
         if field not in self.__match_args__ or not isinstance(text, str):

@@ -43,7 +43,10 @@ class Source(Record):
 
 
 class ClientReader:
-    """Collects values, the first of each field counting; `values` and `sources` are by field name."""
+    """Collects values, the first of each field counting; `values` and `sources` are by field name.
+
+    `literal` are fields whose values came typed, so that their tokens are not for us to replace.
+    """
 
     def __init__(
         self, host: str, context: ClientContext, keywords: Mapping[str, Keyword], *, strict: bool = True
@@ -53,6 +56,7 @@ class ClientReader:
         self.values: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
         self.warnings: list[str] = []
+        self.literal: set[str] = set()
         self._wants_final = False
         self._keywords = keywords
         self._strict = strict
@@ -92,6 +96,8 @@ class ClientReader:
             raise UsageError(f"there is no field {field}")
         source = Source(COMMAND_LINE, 0, row.name)
         if row.combine is Combine.FIRST:
+            if field not in self.values:
+                self.literal.add(field)
             self._store_first(field, value, source)
         else:
             for part in value:
@@ -287,7 +293,7 @@ NOT_YET_PROBLEM: Final = "this keyword is known but not supported yet"
 def parsed(row: Keyword, line: Line, environ: Mapping[str, str]) -> Any:
     """Parse a line's value; errors get the line's place."""
     try:
-        return row.parse(Arguments(line.words, line.rest, environ))
+        return row.parse(Arguments(line.words, line.rest, environ, line.path == COMMAND_LINE))
     except ConfigError as error:
         raise error.at(line.path, line.number, line.keyword) from None
 
@@ -312,7 +318,7 @@ def connection_tokens(
     proxy_jump: str | None,
 ) -> dict[str, str]:
     """Return what %-tokens stand for (ssh_config(5), TOKENS)."""
-    jump = "" if proxy_jump is None else parse_jump(proxy_jump.rpartition(",")[2]).host
+    jump = "" if proxy_jump is None else parse_jump(proxy_jump.rpartition(",")[2], is_checked=False).host
     parts = (context.local_host, host, str(port), user, jump)
     return {
         "C": _digest("".join(parts)),

@@ -219,8 +219,11 @@ def _parse_uri(text: str) -> Destination:
     )
 
 
-def parse_jump(text: str) -> Destination:
-    """Parse one hop of -J and `ProxyJump`: `[user@]host[:port]` or an ssh:// URI."""
+def parse_jump(text: str, *, is_checked: bool = True) -> Destination:
+    """Parse one hop of -J and `ProxyJump`: `[user@]host[:port]` or an ssh:// URI.
+
+    As with ssh, names in a file are not `is_checked` for what shells read; no shell gets to see them.
+    """
     if text.lower().startswith("ssh://"):
         return parse_destination(text)
     user, at, host_port = text.rpartition("@")
@@ -229,14 +232,19 @@ def parse_jump(text: str) -> Destination:
         raise ConfigError(
             f'"{escape(text)}" is not of the form [user@]host[:port], with IPv6 addresses in brackets'
         )
-    destination = parse_destination(f"{user}{at}{host}")
+    if is_checked:
+        destination = parse_destination(f"{user}{at}{host}")
+    elif not host or (at and not user):
+        raise ConfigError(f'"{escape(text)}" lacks the name of a host or user')
+    else:
+        destination = Destination(host, user if at else None)
     return destination.replace(port=parse_port(port)) if port else destination
 
 
 def format_jump(text: str) -> str:
     """Return a list of hops as ssh shows it: the last in its usual form, the others as they were written."""
     before, comma, last = text.rpartition(",")
-    hop = parse_jump(last)
+    hop = parse_jump(last, is_checked=False)
     is_numeric = ":" in hop.host or not hop.host.strip("0123456789.")
     host = f"[{hop.host}]" if is_numeric else hop.host
     user = "" if hop.user is None else f"{hop.user}@"

@@ -156,7 +156,9 @@ def include_paths(line: Line, directory: str, home: str | None) -> list[str]:
 
 def expand_tilde(path: str, home: str) -> str:
     """Return `path` with a leading `~` (then it is `home`) or `~user` replaced by that home directory."""
-    if path == "~" or path.startswith("~/"):
+    if path == "~":
+        return f"{home}/"
+    if path.startswith("~/"):
         return home + path[1:]
     return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111  pathlib raises for unknown users
 

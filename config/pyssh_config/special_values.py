@@ -32,7 +32,7 @@ def proxy_jump(arguments: Arguments) -> str | None:
     if text.lower() == "none":
         return None
     for hop in text.split(","):
-        parse_jump(hop)
+        parse_jump(hop, is_checked=arguments.from_command_line)
     return text
 
 

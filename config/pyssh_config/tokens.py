@@ -16,7 +16,7 @@ CONNECTION_TOKENS: Final = "CdhijkLlnpru"
 
 CLIENT_TOKENS: Final[Mapping[str, str]] = {
     "host_name": "h",
-    "proxy_command": "hnpr",
+    "proxy_command": "hknpr",
     "proxy_jump": "hnpr",
     "local_command": CONNECTION_TOKENS + "HIKTft",
     "known_hosts_command": CONNECTION_TOKENS + "HIKft",
@@ -25,6 +25,7 @@ CLIENT_TOKENS: Final[Mapping[str, str]] = {
         (
             "certificate_file",
             "control_path",
+            "forward_agent",
             "identity_agent",
             "identity_file",
             "include",

@@ -31,6 +31,7 @@ class Arguments(Record):
     words: tuple[str, ...]
     rest: str
     environ: Mapping[str, str] = MappingProxyType({})
+    from_command_line: bool = False
 
 
 Parser = Callable[[Arguments], T]

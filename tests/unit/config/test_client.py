@@ -296,3 +296,21 @@ def test_values_with_variables(files: Files) -> None:
     config = files.load("SetEnv A=${SOCK}-%h\nVersionAddendum ${SOCK} %p", "host")
     assert config.environment() == (("A", "/run/sock-host"),)
     assert config.expand("version_addendum") == "/run/sock 22"
+
+
+def test_users_of_the_command_line_are_taken_as_they_are(files: Files) -> None:
+    assert files.load("", "host", ("user", "%u")).user == "%u"
+    assert files.load("", "host", "User=%u-x").user == "me-x"
+    assert files.load("User %u-y", "host").user == "me-y"
+    context = CONTEXT.replace(environ={"BAD": "a\x1bb"})
+    with pytest.raises(ConfigError, match=r"User: .* holds control characters"):
+        files.load("User ${BAD}", context=context)
+
+
+def test_hops_in_files_may_have_names_that_the_command_line_may_not(files: Files) -> None:
+    hop = Destination("h;x", "u;y", 22)
+    assert files.load("ProxyJump u;y@h;x:22").jump_hosts() == (hop,)
+    with pytest.raises(ConfigError, match=r"ProxyJump: .* is not a host name"):
+        files.load("", "host", "ProxyJump=h;x")
+    with pytest.raises(ConfigError, match="lacks the name"):
+        files.load("ProxyJump @h")

@@ -120,6 +120,6 @@ def test_include_globs(tmp_path: Path) -> None:
 
 def test_tilde() -> None:
     assert expand_tilde("~/x", "/h") == "/h/x"
-    assert expand_tilde("~", "/h") == "/h"
+    assert expand_tilde("~", "/h") == "/h/"
     assert expand_tilde("/~", "/h") == "/~"
     assert expand_tilde("~root/x", "/h") == "/root/x"
