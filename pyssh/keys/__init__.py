@@ -52,6 +52,14 @@ pyssh.errors.KeyFormatError: the certificate is not for 'bob', but for 'alice'
 >>> keys.decode_krl(revoked.encode()).is_revoked(certificate), revoked.is_revoked(key.key)
 (True, False)
 
+A verdict asks everything that can be asked, and answers in words:
+
+>>> verdict = keys.judge_certificate(certificate, "user", 1_900_000_000, names=["bob"], authorities=[ca.key])
+>>> verdict.holds, verdict.reason
+(False, "the certificate is not for 'bob', but for 'alice'")
+>>> [check.name for check in verdict.checks if check.passed]
+['type', 'authority', 'signature', 'validity', 'options']
+
 Passphrases are `str`, which is taken as UTF-8, or bytes. No object keeps one, and neither `repr` nor errors
 show anything of a private key but its fingerprint.
 """
@@ -80,6 +88,7 @@ if TYPE_CHECKING:
     from pyssh.keys.signing import Signer
     from pyssh.keys.sshfp import SshfpRecord, parse_sshfp, sshfp_record
     from pyssh.keys.sshsig import FileSignature, decode_signature, encode_signature, sign_file
+    from pyssh.keys.verdict import Verdict, judge_certificate
 
 __all__ = [
     "PRIVATE_FORMATS",
@@ -93,6 +102,7 @@ __all__ = [
     "Signer",
     "SshfpRecord",
     "Statement",
+    "Verdict",
     "decode_krl",
     "decode_signature",
     "detect_format",
@@ -101,6 +111,7 @@ __all__ = [
     "encode_signature",
     "find_keys",
     "generate_private_key",
+    "judge_certificate",
     "load_key",
     "load_private",
     "load_public",
@@ -119,11 +130,13 @@ _HOMES = {
     "Signer": "signing",
     "SshfpRecord": "sshfp",
     "Statement": "certify",
+    "Verdict": "verdict",
     "decode_krl": "krl",
     "decode_signature": "sshsig",
     "encode_signature": "sshsig",
     "find_keys": "lines",
     "generate_private_key": "private",
+    "judge_certificate": "verdict",
     "parse_sshfp": "sshfp",
     "sign_certificate": "certify",
     "sign_file": "sshsig",

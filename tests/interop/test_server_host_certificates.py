@@ -16,7 +16,18 @@ SECONDS = 60.0
 
 def certify(folder: Path, key: Path, *options: str) -> Path:
     keygen = peers.require(peers.NEWEST).path("ssh-keygen")
-    words = [keygen, "-q", "-s", folder / "ca", "-I", "host", "-n", LOOPBACK, *options, f"{key}.pub"]
+    words = [
+        str(keygen),
+        "-q",
+        "-s",
+        str(folder / "ca"),
+        "-I",
+        "host",
+        "-n",
+        LOOPBACK,
+        *options,
+        f"{key}.pub",
+    ]
     subprocess.run(words, check=True, capture_output=True)
     return key.with_name(f"{key.name}-cert.pub")
 
