@@ -21,7 +21,7 @@ from pyssh.aio.streams import Address, Stream, open_proxy_command
 from pyssh.aio.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from pyssh.aio.agent import AgentClient, AgentError, AgentSigner
+    from pyssh.aio.agent import AgentClient, AgentError, AgentForward, AgentSigner
     from pyssh.aio.forward_server import ServerForwarding
     from pyssh.aio.handler import ServerHandler
     from pyssh.aio.handover import detach, resume
@@ -32,6 +32,7 @@ __all__ = [
     "Address",
     "AgentClient",
     "AgentError",
+    "AgentForward",
     "AgentSigner",
     "AnySigner",
     "AsyncSigner",
@@ -72,6 +73,7 @@ __all__ = [
 _HOMES = {
     "AgentClient": "pyssh.aio.agent",
     "AgentError": "pyssh.aio.agent",
+    "AgentForward": "pyssh.aio.agent",
     "AgentSigner": "pyssh.aio.agent",
     "ServerForwarding": "pyssh.aio.forward_server",
     "ServerHandler": "pyssh.aio.handler",

@@ -19,6 +19,7 @@ from pyssh.events import (
 )
 from pyssh.keys.private import PrivateKey
 from pyssh.keys.public import PublicKey
+from pyssh.wire.types import Reader, take_text
 from pyssh_cli.client.attempts import Attempts
 from pyssh_cli.client.identities import Identity, collect_identities, open_agent
 from pyssh_cli.client.prompt import Prompter
@@ -203,11 +204,18 @@ class UserCredentials:
     def _sign_with_agent(self, identity: Identity, question: SignatureNeeded) -> bytes | None:
         assert identity.signer is not None
         try:
-            return identity.signer.sign(question.algorithm, question.data)
+            signature = identity.signer.sign(question.algorithm, question.data)
+            made_with = take_text(Reader(signature))
         except SSHError as error:
             self._output.error(f"the agent refused to sign with {identity}: {escape(str(error))}")
-            self.attempts.refuse(identity, "the agent refused to sign")
             return None
+        if made_with != _plain_algorithm(question):
+            # old agents take no notice of the flags that ask for another hash than SHA-1
+            self._output.error(
+                f"the agent signed with {escape(made_with)} where {question.algorithm} was asked for"
+            )
+            return None
+        return signature
 
     async def _load(self, identity: Identity) -> PrivateKey | None:
         """Read a private key, asking for its passphrase as often as allowed."""

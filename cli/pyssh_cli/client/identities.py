@@ -78,7 +78,7 @@ def forwarded_agent(config: ClientConfig) -> str:
 def collect_identities(config: ClientConfig, agent: "AgentClient | None", output: Output) -> list[Identity]:
     """Return what to try: files that the agent also has, its other keys, then the other files.
 
-    With IdentitiesOnly the agent's other keys stay out.
+    With IdentitiesOnly the agent's other keys stay out. They come in the order that asks least of the user.
     """
     certificates = list(_certificates(config, output))
     files = list(_file_identities(config, certificates, output))
@@ -98,7 +98,28 @@ def collect_identities(config: ClientConfig, agent: "AgentClient | None", output
         preferred += _certified(signer, certificates, [*preferred, *files])
         if not found and not config.identities_only:
             others.append(Identity(signer.key, "", signer.comment, signer))
-    return [one for one in (*preferred, *others, *files) if _is_long_enough(one, config, output)]
+    return [
+        one
+        for one in (*preferred, *sorted(others, key=_effort), *files)
+        if _is_long_enough(one, config, output)
+    ]
+
+
+def _effort(identity: Identity) -> tuple[bool, int]:
+    """Return the rank of an agent's key: certificates first, and what somebody has to touch last."""
+    key = identity.key
+    assert key is not None
+    on_device = key.plain.key_type.startswith("sk-")
+    if key.plain is key:
+        return True, int(on_device)
+    from pyssh.keys.certificate import Certificate  # noqa: PLC0415  # loaded by the certificate already
+
+    assert isinstance(key, Certificate)
+    if "verify-required" in key.critical_options:
+        return False, 3
+    if on_device and "no-touch-required" not in key.extensions:
+        return False, 2
+    return False, 0 if on_device else 1
 
 
 def _is_long_enough(identity: Identity, config: ClientConfig, output: Output) -> bool:

@@ -1,5 +1,6 @@
 """The order in which keys are offered."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 
 from pyssh.keys.certify import NONCE_SIZE, Statement, sign_certificate
 from pyssh.keys.private import PrivateKey, generate_private_key
+from pyssh.keys.public import PublicKey, decode_public_key
+from pyssh.wire.types import put_string, put_text
 from pyssh_cli.client.identities import agent_path, collect_identities
 from pyssh_cli.output import Level, Output
 from pyssh_config.client import ClientConfig
@@ -20,11 +23,18 @@ class _Signer:
         self.comment = comment
 
 
+class _Held:
+    comment = ""
+
+    def __init__(self, key: PublicKey) -> None:
+        self.key = key
+
+
 class _Agent:
-    def __init__(self, *signers: _Signer) -> None:
+    def __init__(self, *signers: "_Signer | _Held") -> None:
         self._signers = signers
 
-    def list_keys(self) -> list[_Signer]:
+    def list_keys(self) -> "list[_Signer | _Held]":
         return list(self._signers)
 
 
@@ -91,6 +101,35 @@ def test_a_certificate_goes_with_the_agents_bare_key(tmp_path: Path) -> None:
         found = collect_identities(config, agent, Output("pyssh"))
         assert [one.key for one in found] == [certificate, key.key][: 1 if only == "yes" else 2]
         assert all(one.signer is not None for one in found)
+
+
+def test_the_agents_keys_come_in_the_order_that_asks_least_of_the_user() -> None:
+    authority = generate_private_key("ed25519", None)
+    blob = bytearray()
+    put_text(blob, "sk-ssh-ed25519@openssh.com")
+    put_string(blob, authority.key.blob[-32:])
+    put_text(blob, "ssh:")
+    device = decode_public_key(bytes(blob))
+    plain = authority.key
+
+    def certify(key: PublicKey, **options: Any) -> PublicKey:
+        made = Statement("user", "id", **options)
+        return sign_certificate(
+            key, made, plain, lambda data: authority.sign("ssh-ed25519", data), bytes(NONCE_SIZE)
+        )
+
+    wanted = [
+        certify(device, extensions={"no-touch-required": b""}),
+        certify(plain),
+        certify(device),
+        certify(device, critical_options={"verify-required": b""}),
+        plain,
+        device,
+    ]
+    for held in itertools.permutations(wanted):
+        agent: Any = _Agent(*(_Held(key) for key in held))
+        config = _config("IdentityFile=none")
+        assert [one.key for one in collect_identities(config, agent, Output("pyssh"))] == wanted
 
 
 def test_a_named_file_that_is_missing_is_a_warning_and_a_default_one_is_not(tmp_path: Path) -> None:
