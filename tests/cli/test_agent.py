@@ -180,6 +180,13 @@ def test_keys_go_after_the_time_that_the_command_gives() -> None:
         assert count(running.path) == 0
 
 
+def test_keys_may_stay_for_years() -> None:
+    """No system call waits as long as that."""
+    with running_agent("-t", "520w") as running:
+        add_key(running.path)
+        assert count(running.path) == 1
+
+
 # --- sockets
 
 

@@ -26,6 +26,7 @@ _SPARE_DESCRIPTORS: Final = 16
 """Standard streams, the listener, the log, the loop's own, and those of a question."""
 _MAX_CLIENTS: Final = 4096
 """Connections at a time, whatever the system would allow; who comes later waits."""
+_LONGEST_WAIT: Final = 86400.0
 _PARENT_SECONDS: Final = 10.0
 """How often to look for the parent where the system cannot tell, as ssh-agent does."""
 
@@ -119,7 +120,8 @@ class Server:
         spans = [max(0.0, moment - now) for moment in due if moment is not None]
         if self._parent is not None:
             spans.append(_PARENT_SECONDS)
-        return min(spans, default=None)
+        # no system call takes more than 24 days
+        return min(*spans, _LONGEST_WAIT) if spans else None
 
     def _advance(self) -> None:
         """Do what is due, and notice a parent that has gone."""
