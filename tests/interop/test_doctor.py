@@ -49,7 +49,7 @@ def test_all_is_well(server: Server, tmp_path: Path) -> None:
     assert (seen.code, seen.errors) == (0, "")
     assert f"{LOOPBACK} port {server.port} answers" in seen.texts("connection", "ok")
     assert "it is SSH-2.0-OpenSSH_" in seen.texts("server", "ok")
-    assert "is known and trusted" in seen.texts("host key", "ok")
+    assert f"is trusted: {tmp_path}/known_hosts line 1" in seen.texts("host key", "ok")
     assert f"{server.user} gets in" in seen.texts("login", "ok")
     assert f"{server.identity} is a private key" in seen.texts("files", "ok")
     offers = {offer["kind"]: offer for offer in seen.answer["algorithms"]}

@@ -47,7 +47,7 @@ class HostTrust:
 
     `address` is the peer's, where one is known; whoever connects sets it. `changed` says that a changed key
     was let through (StrictHostKeyChecking no), `is_trusted` that the key was known or confirmed by the user,
-    so that the host may tell of its other ones (UpdateHostKeys).
+    so that the host may tell of its other ones (UpdateHostKeys). `place` is the line that it is known from.
     """
 
     def __init__(self, config: ClientConfig, prompter: Prompter, output: Output) -> None:
@@ -61,6 +61,7 @@ class HostTrust:
         self.address: str | None = None
         self.changed = False
         self.is_trusted = False
+        self.place = ""
         for problem in self._known.problems:
             output.debug(str(problem))
         if config.verify_host_key_dns != "no":
@@ -178,7 +179,8 @@ class HostTrust:
 
     def _accept_known(self, key: PublicKey, check: HostKeyCheck) -> bool:
         assert check.entry is not None
-        self._output.debug(f"Host '{escape(self._name)}' is known: {_place(check.entry)}")
+        self.place = _place(check.entry)
+        self._output.debug(f"Host '{escape(self._name)}' is known: {self.place}")
         # a line about the host at any port confirms a key, but is no reason to write down more of them
         self.is_trusted = check.entry.matches(self._name)
         if not check.entry.marker:

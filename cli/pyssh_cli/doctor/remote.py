@@ -203,7 +203,8 @@ class Examination:
             self._findings.problem("host key", f"{shown} is not trusted")
             self._tell_said("host key")
             raise
-        self._findings.fine("host key", f"{shown} is known and trusted")
+        why = f": {self._trust.place}" if self._trust.place else ", though no file has it"
+        self._findings.fine("host key", f"{shown} is trusted{why}")
         return answer
 
     def _tell_said(self, area: str) -> None:
