@@ -122,7 +122,8 @@ def ours(words: list[str]) -> Outcome:
         ignored.add("compression")  # "UNKNOWN"
     if "-a" in words or (config.forward_agent is False and "forward_agent" in config.sources):
         ignored.add("forwardagent")  # shows the path of what is not forwarded
-    ignored.add("syslogfacility")  # also from sections that do not apply
+    if "syslog_facility" not in config.sources:
+        ignored.add("syslogfacility")  # ssh takes it from sections that do not apply as well
     return Outcome(lines, "", frozenset(ignored))
 
 
