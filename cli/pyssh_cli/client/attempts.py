@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Attempts"]
 
+_DEFAULT_PORT: Final = 22
 _MOST_SHOWN: Final = 20
 _MOST_DEBUG_LINES: Final = 8
 _NEVER_ANSWERED: Final = "the connection ended before the server answered"
@@ -158,7 +159,9 @@ class Attempts:
             advice.append("Many keys use up the server's patience: -o IdentitiesOnly=yes -i FILE tries one.")
         if reason := self._silence():
             advice.append(f"The server would take a password, but {reason}.")
-        advice.append(f"pyssh doctor {escape(config.original_host)} looks at both sides; -v tells each step.")
+        port = "" if config.port == _DEFAULT_PORT else f"-p {config.port} "
+        host = escape(config.original_host)
+        advice.append(f"pyssh doctor {port}{host} looks at both sides; -v tells each step.")
         return advice
 
     def _silence(self) -> str:

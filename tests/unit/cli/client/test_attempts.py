@@ -56,6 +56,11 @@ def test_passwords_are_counted_and_not_shown(tmp_path: Path) -> None:
     assert "hunter2" not in text
 
 
+def test_the_advice_can_be_pasted(tmp_path: Path) -> None:
+    assert "pyssh doctor h looks at both sides" in text_of(Attempts(load(tmp_path)))
+    assert "pyssh doctor -p 2222 h looks" in text_of(Attempts(load(tmp_path, "Port 2222\n")))
+
+
 def test_the_server_has_its_say_and_no_more(tmp_path: Path) -> None:
     attempts = Attempts(load(tmp_path))
     for number in range(100):
