@@ -81,6 +81,7 @@ class Passenger:
         self._replies: list[tuple[str, asyncio.Task[bool]]] = []
         self._stop_following: Callable[[], None] | None = None
         self._is_unread = False
+        self._character = ""
 
     @property
     def number(self) -> int:
@@ -108,7 +109,8 @@ class Passenger:
             self._ask(_PTY, terminal.describe(term))
             self._stop_following = follow_resizes(channel.link.loop, lambda: self._resized(terminal))
             if asked.escape_character <= _LARGEST_CHARACTER and asked.escape_character != NO_ESCAPE:
-                transform = EscapeFilter(chr(asked.escape_character), self._command)
+                self._character = chr(asked.escape_character)
+                transform = EscapeFilter(self._character, self._command)
         if asked.is_subsystem:
             subsystem = asked.command.decode(errors="replace")
             self._output.debug(f"Sending subsystem: {escape(subsystem)}")
@@ -168,12 +170,15 @@ class Passenger:
 
     def _command(self, letter: str) -> bool:
         """Obey an escape character; most of them are for who has the connection."""
+        shown = escape(self._character)
         if letter == ".":
             self._channel.link.loop.call_soon(self._channel.close)
         elif letter == "?":
-            self._streams.say("\n".join(f"~{letter}  {meaning}" for letter, meaning in _ESCAPE_HELP))
+            rows = (f"~{letter}  {meaning}" for letter, meaning in _ESCAPE_HELP)
+            # the first line ends what the terminal shows already
+            self._streams.say("\n".join(["~?", "Supported escape sequences:", *rows]))
         else:
-            self._streams.say(f"~{escape(letter)} escape not available to multiplexed sessions")
+            self._streams.say(f"{shown}{escape(letter)} escape not available to multiplexed sessions")
         return True
 
     async def _answer(self, question: ChannelRequestReceived) -> bool:
