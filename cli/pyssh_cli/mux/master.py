@@ -270,6 +270,9 @@ class _Client:
             status = await passenger.finish()
             if status is not None:
                 self._connection.session_ended(status)
+        except (SSHError, OSError) as error:
+            # the connection has ended, or the server has closed the channel at once
+            self._output.debug(f"a client's session ended: {describe_error(error)}")
         finally:
             passenger.stop()
             self._connection.close()

@@ -174,9 +174,9 @@ class Passenger:
         if letter == ".":
             self._channel.link.loop.call_soon(self._channel.close)
         elif letter == "?":
-            rows = (f"~{letter}  {meaning}" for letter, meaning in _ESCAPE_HELP)
+            rows = (f"{shown}{letter}  {meaning}" for letter, meaning in _ESCAPE_HELP)
             # the first line ends what the terminal shows already
-            self._streams.say("\n".join(["~?", "Supported escape sequences:", *rows]))
+            self._streams.say("\n".join([f"{shown}?", "Supported escape sequences:", *rows]))
         else:
             self._streams.say(f"{shown}{escape(letter)} escape not available to multiplexed sessions")
         return True
