@@ -59,7 +59,9 @@ def test_a_connection_on_the_standard_streams(server: Server, tmp_path: Path) ->
         words = command(
             server, tmp_path, f"cat; echo done > {tmp_path}/there", options=["-o", "ProxyCommand=-"]
         )
-        done = subprocess.run(words, stdin=made.fileno(), stdout=made.fileno(), stderr=subprocess.PIPE, check=False, timeout=60)
+        done = subprocess.run(
+            words, stdin=made.fileno(), stdout=made.fileno(), stderr=subprocess.PIPE, check=False, timeout=60
+        )
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "there").read_text() == "done\n"
 
