@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.peers import Server, ssh_command
+from tests.support.peers import DISTRIBUTION, NEWEST, Server, ssh_command
 from tests.support.processes import LOOPBACK
 from tests.support.pyssh_client import SECONDS, command
 
@@ -25,7 +25,7 @@ def until(is_so: Callable[[], bool], what: str) -> None:
 
 
 class Side(NamedTuple):
-    """A program, the server it reaches, and the control socket it is told."""
+    """A program (pyssh, ssh or old ssh), the server it reaches, and the control socket it is told."""
 
     program: str
     server: Server
@@ -36,7 +36,8 @@ class Side(NamedTuple):
         options = ["-S", str(self.path), *options]
         if self.program == "pyssh":
             return command(self.server, self.folder, *words, options=options)
-        return ssh_command(self.server.port, self.server.identity, *words, options=options)
+        peer = DISTRIBUTION if self.program == "old ssh" else NEWEST
+        return ssh_command(self.server.port, self.server.identity, *words, options=options, peer=peer)
 
     def run(self, *words: str, options: Sequence[str] = (), stdin: bytes = b"", **environ: str) -> Completed:
         return subprocess.run(

@@ -277,3 +277,17 @@ def test_stop(above: str, below: str, server: Server, tmp_path: Path) -> None:
             assert session.communicate(b"x\n", timeout=SECONDS)[0] == b"x\n"
             assert session.returncode == 9
         assert running.wait(SECONDS) == 255
+
+
+@pytest.mark.parametrize(("above", "below"), [("pyssh", "old ssh"), ("old ssh", "pyssh")])
+def test_an_older_version(above: str, below: str, server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "ctl"
+    with master(Side(above, server, tmp_path, path)):
+        client = Side(below, server, tmp_path, path)
+        for options in ([], ["-O", "proxy"]):
+            done = client.run("cat; exit 3", options=options, stdin=b"input")
+            assert (done.stdout, done.returncode) == (b"input", 3)
+        if below == "pyssh":
+            done = client.control("conninfo")
+            assert done.stderr == b"pyssh: mux server does not support info request\n"
+        assert client.control("exit").returncode == 0
