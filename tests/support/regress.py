@@ -126,8 +126,8 @@ def environment(name: str, folder: Path) -> dict[str, str]:
     """The variables that a script reads."""
     programs = folder / "programs"
     return {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        # ssh-tty takes the letter t in it for whitespace
+        # one script calls plain `ssh`, and another one takes the letter t in these for whitespace
+        "PATH": (f"{programs}:" if name == "hostkey-agent" else "") + "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/run/home",
         "SHELL": "/bin/sh",
         "LOGNAME": "root",
