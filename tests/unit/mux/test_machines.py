@@ -217,3 +217,10 @@ def test_requests_in_turn_and_with_their_descriptors() -> None:
     client.request(AliveCheck(0))
     with pytest.raises(UsageError, match="out of turn"):
         client.request(AliveCheck(1))
+
+
+def test_proxy_mode_is_for_who_asked_for_it() -> None:
+    both = Dialogue().greet()
+    both.ask(StopListening)
+    with pytest.raises(UsageError, match="nobody asked"):
+        both.master.answer(ProxyGranted(0))

@@ -89,3 +89,9 @@ def test_every_message_has_a_type_of_its_own() -> None:
         if isinstance(found := getattr(messages, name), type) and hasattr(found, "type")
     ]
     assert len({cls.type for cls in declared}) == len(declared) == 20
+
+
+def test_extensions_have_a_cap() -> None:
+    decode_from_client(encode_packet(Hello(4, ((b"a", b""),) * 64))[4:])
+    with pytest.raises(DecodeError, match="more than 64 extensions"):
+        decode_from_client(encode_packet(Hello(4, ((b"a", b""),) * 65))[4:])

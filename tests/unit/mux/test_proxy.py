@@ -23,6 +23,7 @@ from pyssh.events import (
     GlobalRequestReceived,
     OpenAccepted,
 )
+from pyssh.messages.connection import ChannelEof
 from pyssh.mux.proxy import PlainTransport, ProxyEngine
 from pyssh.options import Options
 
@@ -128,3 +129,17 @@ def test_it_has_what_an_engine_calls() -> None:
         "extensions",
         "packets_received",
     }
+
+
+def test_time_and_keys_are_the_masters() -> None:
+    transport = PlainTransport(1000)
+    transport.tick(1.0)
+    transport.prepare()
+    transport.start_rekey()
+    transport.authenticated()
+    assert transport.deadline() is None
+    assert transport.can_send()
+    transport.end()
+    assert not transport.can_send()
+    transport.send(ChannelEof(0))
+    assert transport.drain() == []
