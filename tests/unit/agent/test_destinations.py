@@ -182,7 +182,7 @@ def test_no_hop_goes_on_from_a_login() -> None:
         {"critical": (("unknown", b""),)},
         {"signature_key": CA.key.blob, "signature": HOSTS["a"].sign("ssh-ed25519", b"")},
     ],
-    ids=lambda changed: "-".join(changed),
+    ids="-".join,
 )
 def test_certificates_that_do_not_hold_make_no_hop(certificate: dict[str, object]) -> None:
     options = {"kind": 2, "principals": ("d",), "valid": (0, 10_000), "extensions": ()} | certificate
