@@ -35,6 +35,7 @@ class Interaction:
         link: ClientLink,
         output: Output,
         config: ClientConfig,
+        terminal: LocalTerminal,
         *,
         logs_to_terminal: bool,
         on_disconnect: Callable[[], None],
@@ -50,7 +51,7 @@ class Interaction:
         self._on_disconnect = on_disconnect
         self._on_background = on_background
         self._is_stopped = False
-        self._terminal = LocalTerminal()
+        self._terminal = terminal
         self._plain_sink = output.sink
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop_following: Callable[[], None] | None = None

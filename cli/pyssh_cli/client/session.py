@@ -15,6 +15,7 @@ from pyssh_cli import exit_codes
 from pyssh_cli.client.interaction import Interaction
 from pyssh_cli.client.login import Login
 from pyssh_cli.client.plan import PTY, X11, SessionPlan
+from pyssh_cli.client.terminal import LocalTerminal
 from pyssh_cli.output import Output, escape
 from pyssh_cli.settings import Settings
 
@@ -45,6 +46,7 @@ class Session:
         self._config = settings.config
         self._output = output
         self._channel: Channel | None = None
+        self._terminal = LocalTerminal()
         self._interaction: Interaction | None = None
         self._source: Source | None = None
         self._sinks: list[Sink] = []
@@ -62,6 +64,9 @@ class Session:
 
         `opened` is a channel that the plan's requests were sent on already; else one is opened.
         """
+        if plan.has_terminal and _is_terminal(descriptors):
+            # at once: what is typed from now on is for the other side, and control-D no end of anything here
+            self._terminal.enter_raw()
         channel = self._channel = opened or await self._link.open_session_channel()
         channel.handle_requests(self._answer)
         if plan.x11 is not None:
@@ -135,11 +140,12 @@ class Session:
                 self._link,
                 self._output,
                 self._config,
+                self._terminal,
                 logs_to_terminal=self._settings.logs_to_stderr and os.isatty(_STDERR),
                 on_disconnect=self._end_here,
                 on_background=self.on_background,
             )
-            self._interaction.start(has_terminal=os.isatty(_STDIN) and descriptors.stdin == _STDIN)
+            self._interaction.start(has_terminal=_is_terminal(descriptors))
             transform = self._interaction.transform
         if descriptors.stdin is None:
             channel.send_eof()
@@ -212,6 +218,7 @@ class Session:
     def stop(self) -> None:
         """Give back the terminal and our streams. Calling it twice is harmless."""
         self._stop_interaction()
+        self._terminal.leave_raw()
         for _, reply in self._replies:
             reply.cancel()
         for task in self._watching:
@@ -263,6 +270,11 @@ class Session:
             return exit_codes.SSH_FAILED
         self._output.debug(f"Exit status {ended.status}")
         return ended.status & 0xFF
+
+
+def _is_terminal(descriptors: Descriptors) -> bool:
+    """Whether what is typed here goes to the session."""
+    return descriptors.stdin == _STDIN and os.isatty(_STDIN)
 
 
 async def join_standard_streams(channel: Channel) -> None:
