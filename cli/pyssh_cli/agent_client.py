@@ -3,6 +3,7 @@
 An agent may ask its user before it answers, so nothing here gives up by itself.
 """
 
+import contextlib
 import socket
 from typing import TypeVar
 
@@ -121,5 +122,7 @@ class AgentClient:
         return bytes(data)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; whoever waits for an answer on another thread gets an `AgentError`."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()

@@ -4,9 +4,12 @@ import contextlib
 import os
 import re
 import shlex
+import signal
 import stat
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support import peers
+from tests.support.fake_agent import fake_agent
 from tests.support.forwarding import wait_until
 from tests.support.peers import Server, openssh_server
 from tests.support.processes import LOOPBACK, Account, RunningProcess
@@ -23,6 +27,17 @@ from tests.support.pyssh_server import pyssh_server
 SSH_ADD = str(peers.NEWEST.path("ssh-add"))
 LIST = f"{SSH_ADD} -l"
 LOOK = 'echo "$SSH_AUTH_SOCK"; stat -c "%a %u" "$(dirname "$SSH_AUTH_SOCK")"'
+
+RELAY = """
+import os, socket, threading
+sock = socket.create_connection(("127.0.0.1", {port}))
+def send():
+    while data := os.read(0, 65536):
+        sock.sendall(data)
+threading.Thread(target=send, daemon=True).start()
+while data := sock.recv(65536):
+    os.write(1, data)
+"""
 
 
 class Place(NamedTuple):
@@ -186,6 +201,30 @@ def test_accounts_have_sockets_of_their_own(tmp_path: Path) -> None:
             path, modes, user, again = done.stdout.splitlines()
             assert (modes, user, again) == (f"700 {guest.uid}", str(guest.uid), path)
             wait_until(lambda: not Path(path).parent.exists())
+
+
+def test_an_agent_that_does_not_answer_can_be_left(tmp_path: Path) -> None:
+    """Behind a ProxyCommand the login runs on a loop, which hears of a signal meanwhile."""
+    asked, over = threading.Event(), threading.Event()
+
+    def answer(_: bytes) -> bytes:
+        asked.set()
+        over.wait()
+        return b""
+
+    with _openssh_server(tmp_path) as place, fake_agent(tmp_path / "agent", answer) as agent:
+        relay = tmp_path / "relay"
+        relay.write_text(RELAY.format(port=place.port))
+        words = place.pyssh("true", options=["-o", f"ProxyCommand={sys.executable} {relay}"])
+        environ = os.environ | {"SSH_AUTH_SOCK": agent}
+        with subprocess.Popen(words, env=environ, stderr=subprocess.DEVNULL) as process:
+            try:
+                assert asked.wait(SECONDS)
+                process.send_signal(signal.SIGINT)
+                assert process.wait(SECONDS) == 130
+            finally:
+                over.set()
+                process.kill()
 
 
 # --- keys that logins give to the agent

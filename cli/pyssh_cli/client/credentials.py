@@ -1,6 +1,7 @@
 """Which key, agent or prompt comes next: ssh's order, attempts and questions."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pyssh.errors import AuthenticationError, KeyFormatError, PassphraseError, SSHError
 from pyssh.events import (
@@ -38,10 +39,15 @@ _DEFAULT_METHODS: Final = ("publickey", "keyboard-interactive", "password")
 """ssh's order, without the methods that are not built."""
 
 
+T = TypeVar("T")
+OffLoop = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
 class UserCredentials:
     """Answers for one connection. `user_algorithms` are those that keys may sign with.
 
     Its coroutines wait for nothing but the user and the agent, which block, so that a login needs no loop.
+    Where there is one, `off_loop` runs what waits for the agent, so that signals and other hosts are heard.
     """
 
     def __init__(
@@ -52,12 +58,14 @@ class UserCredentials:
         *,
         trust: HostTrust,
         user_algorithms: tuple[str, ...],
+        off_loop: OffLoop | None = None,
     ) -> None:
         self._config = config
         self._prompter = prompter
         self._output = output
         self._trust = trust
         self._user_algorithms = user_algorithms
+        self._off_loop = off_loop
         self._methods = _enabled_methods(config)
         self._agent: AgentClient | None = None
         self._binding: KeysExchanged | None = None
@@ -130,7 +138,9 @@ class UserCredentials:
 
     async def _next_key(self) -> Credential | None:
         if self._identities is None:
-            self._identities = collect_identities(self._config, self._bound_agent(), self._output)
+            self._identities = await self._wait_for(
+                lambda: collect_identities(self._config, self._bound_agent(), self._output)
+            )
             for identity in self._identities:
                 self._output.debug(f"Will attempt key: {identity}")
         while self._identities:
@@ -144,6 +154,12 @@ class UserCredentials:
                 self.attempts.offer(identity)
                 return PublicKeyCredential(identity.key)
         return None
+
+    async def _wait_for(self, work: Callable[[], T]) -> T:
+        if self._off_loop is None:
+            return work()
+        done: T = await self._off_loop(work)
+        return done
 
     def _bound_agent(self) -> "AgentClient | None":
         """Return the agent, told of the connection before it is asked for keys (OpenSSH's PROTOCOL.agent)."""
@@ -185,7 +201,7 @@ class UserCredentials:
         if identity is None:
             return None
         if identity.signer is not None:
-            return self._sign_with_agent(identity, question)
+            return await self._wait_for(lambda: self._sign_with_agent(identity, question))
         plain = question.key.plain
         private = self._loaded.get(plain)
         if private is None:

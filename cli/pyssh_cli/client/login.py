@@ -1,8 +1,10 @@
 """From a route to a connection on which the user is logged in, through other hosts where it has some."""
 
+import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pyssh.aio.channel import Channel
 from pyssh.aio.client import ClientLink, connect
@@ -140,7 +142,7 @@ async def _connect(
 ) -> ClientLink:
     offered = algorithms(config, trust.order_algorithms)
     credentials = UserCredentials(
-        config, _prompter(config), output, trust=trust, user_algorithms=offered.user_key
+        config, _prompter(config), output, trust=trust, user_algorithms=offered.user_key, off_loop=_on_thread
     )
     story = Story(config, output)
 
@@ -176,6 +178,10 @@ def _standard_streams() -> Stream:
     os.dup2(null, 1)
     os.close(null)
     return stream
+
+
+async def _on_thread(work: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 def _timeouts(config: ClientConfig) -> Timeouts:
