@@ -35,8 +35,10 @@ def _leave(code: int) -> NoReturn:
     """End the process without taking the interpreter apart first, which nobody needs and costs 15 ms."""
     atexit._run_exitfuncs()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            # None if who started us had closed it
+            if stream is not None:
+                stream.flush()
     except OSError:
         code = code or exit_codes.FAILED
     os._exit(code)

@@ -113,3 +113,12 @@ def test_a_server_that_drips_gets_no_more_time_than_another() -> None:
             thread.join()
     assert (code, lines) == (1, [])
     assert remarks == f"pyssh keyscan: {LOOPBACK} port {port}: no key within 1 s\n"
+
+
+def test_output_that_goes_nowhere(sshd: peers.Server) -> None:
+    words = [*pyssh_client.PYSSH, "keyscan", "-p", str(sshd.port), LOOPBACK, LOOPBACK]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (255, b"pyssh keyscan: cannot write: No space left on device\n")
+    done = subprocess.run(["sh", "-c", '"$@" | head -n 1', "sh", *words], capture_output=True, check=False)
+    assert (done.stdout.count(b"\n"), done.stderr) == (1, b"")

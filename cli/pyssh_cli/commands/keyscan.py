@@ -6,7 +6,7 @@ from typing import Final
 from pyssh_cli import exit_codes
 from pyssh_cli.getopt import BadUsageError, format_flags
 from pyssh_cli.keyscan.request import FLAGS, Request, ScanError, parse_request
-from pyssh_cli.output import Output
+from pyssh_cli.output import Level, Output
 
 __all__ = ["main"]
 
@@ -26,10 +26,19 @@ def main(arguments: Sequence[str]) -> int:
     except BadUsageError as error:
         output.error(f"{error}; pyssh keyscan --help lists what there is")
         return exit_codes.FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # hosts are looked after where they are asked; what is left is our own output
+        return _fail(ScanError(f"cannot write: {error.strerror}"), output)
     except ScanError as error:
-        output.level = max(output.level, output.level.ERROR)
-        output.error(str(error))
-        return error.code
+        return _fail(error, output)
+
+
+def _fail(error: ScanError, output: Output) -> int:
+    output.level = max(output.level, Level.ERROR)
+    output.error(str(error))
+    return error.code
 
 
 def _scan(request: Request, output: Output) -> bool:

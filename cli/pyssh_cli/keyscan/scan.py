@@ -65,21 +65,26 @@ class _Scanner:
     async def ask_all(self, target: Target) -> None:
         """Ask a host for each type of key and print what it has."""
         for key_type in self._request.key_types:
+            remarks: list[str] = []
             try:
-                key = await self._ask(target, key_type)
+                key = await self._ask(target, key_type, remarks)
             except _UnansweredError:
                 return
+            finally:
+                # among the lines for known_hosts, as ssh-keyscan writes them
+                for remark in remarks:
+                    self._output.result(remark)
             if key is None:
                 continue
             self.found = True
             for line in key_lines(key, target.names, self._request, self._output):
                 self._output.result(line)
 
-    async def _ask(self, target: Target, key_type: str) -> PublicKey | None:
+    async def _ask(self, target: Target, key_type: str, remarks: list[str]) -> PublicKey | None:
         for address in target.addresses:
             try:
                 async with asyncio.timeout(self._request.seconds):
-                    return await self._ask_address(address, key_type)
+                    return await self._ask_address(address, key_type, remarks)
             except NegotiationError as error:
                 self._output.debug(f"{escape(address)}: no {key_type} key: {escape(str(error))}")
                 return None
@@ -100,7 +105,7 @@ class _Scanner:
         level = Level.VERBOSE if target.from_range else Level.ERROR
         self._output.log(level, f"{self._output.program}: {problem}")
 
-    async def _ask_address(self, address: str, key_type: str) -> PublicKey | None:
+    async def _ask_address(self, address: str, key_type: str, remarks: list[str]) -> PublicKey | None:
         """Connect as far as the host key. Raises OSError, SSHError; NegotiationError if there is none."""
         request = self._request
         shown: list[PublicKey] = []
@@ -126,16 +131,15 @@ class _Scanner:
                 options=options,
                 timeouts=Timeouts(connect=seconds, login_step=seconds, close=_CLOSE_SECONDS),
                 address_family=request.family,
-                on_event=lambda event: self._observe(address, event),
+                on_event=lambda event: remarks.extend(self._remarks(address, event)),
             )
         except HostKeyError:
             if not shown:
                 raise
         return shown[0] if shown else None
 
-    def _observe(self, address: str, event: Event) -> None:
+    def _remarks(self, address: str, event: Event) -> Iterator[str]:
         if isinstance(event, VersionReceived) and self._request.level is not Level.QUIET:
             mark = ";" if self._request.as_sshfp else "#"
             version = escape_lines(event.identification)
-            # among the lines for known_hosts, as ssh-keyscan writes it: there it is a remark
-            self._output.result(f"{mark} {escape(address)}:{self._request.port} {version}")
+            yield f"{mark} {escape(address)}:{self._request.port} {version}"

@@ -91,3 +91,12 @@ def test_it_runs_from_a_bare_checkout_wherever_the_user_is(tmp_path: Path) -> No
         command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
     )
     assert said.stdout == f"pyssh {VERSION}\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_reason_to_fail(closed: str) -> None:
+    command = [sys.executable, str(ROOT / "pyssh"), "keyscan", "--help"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
