@@ -17,6 +17,7 @@ from tests.support.processes import RunningProcess
 from tests.support.pyssh_client import PYSSH
 
 SECONDS = 60.0
+DEVICE = Path(__file__).parents[1] / "unit/keys/data/sk-ssh-ed25519"
 KINDS = ("ed25519", "ecdsa", "rsa", "mldsa44-ed25519")
 
 
@@ -77,6 +78,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("-t", "ed25519", "-N", "secret", "-f", "locked", "-C", "a comment")
     run("-s", "rsa", "-I", "its id", "-n", "me", "-V", "-1d:+20d", "ed25519.pub")
     run("-s", "rsa", "-I", "old", "-n", "me", "-V", "-2d:-1d", "ecdsa.pub")
+    for name in ("bare", "alone"):
+        shutil.copy(made / "rsa", made / name)
+    (made / "bare.pub").write_text(" ".join((made / "rsa.pub").read_text().split()[:2]) + "\n")
+    # the file of a key in a security key; agents take it without looking for the device
+    shutil.copy(DEVICE, made / "device")
+    (made / "device").chmod(0o600)
     (made / "garbage").write_text("garbage\n")
     (made / "garbage").chmod(0o600)
     return made
@@ -137,6 +144,15 @@ STEPS: tuple[tuple[str, bytes], ...] = (
     ("-d rsa", b""),
     ("-d rsa", b""),
     ("-T rsa", b""),
+    ("rsa device", b""),
+    ("-d bare", b""),
+    ("bare", b""),
+    ("-d alone", b""),
+    ("alone", b""),
+    ("-d bare.pub", b""),
+    ("-l", b""),
+    ("-d device", b""),
+    ("-S /nowhere.so device", b""),
     ("-C -d ed25519", b""),
     ("-d -k ed25519", b""),
     ("-d missing", b""),

@@ -133,14 +133,14 @@ class Files:
             return False
         deleted = False
         if not self._request.certificates_only:
-            deleted = self._delete_one(key, comment, path)
+            deleted = self._delete_one(key, comment or _nameless(path), path)
         if self._request.keys_only:
             return deleted
         beside = path + _CERTIFICATE
         certificate = self._loader.load_certificate(beside, key)
         if certificate is None:
             return deleted
-        return self._delete_one(certificate, comment, beside) or deleted
+        return self._delete_one(certificate, comment or beside, beside) or deleted
 
     def _delete_lines(self) -> bool:
         deleted = False
@@ -192,6 +192,12 @@ class Files:
             warn(f"Signature verification failed for {shown(path)}: incorrect signature")
             return False
         return True
+
+
+def _nameless(path: str) -> str:
+    """Return what a key without a comment is called: as ssh-add has it, the file of its public half."""
+    public = path if path.endswith(".pub") else f"{path}.pub"
+    return public if os.path.exists(public) else "no comment"  # noqa: PTH110  # as below
 
 
 def _usual() -> Iterator[str]:
