@@ -107,13 +107,13 @@ def _forwarding(server: Server, folder: Path, *options: str) -> Iterator[Running
 
 def test_local_forwards(server: Server, echo: Echo, tmp_path: Path) -> None:
     ports = [free_port(), free_port()]
-    path = tmp_path / "listen"
+    path, other = tmp_path / "listen", tmp_path / "other"
     options = [
         *("-L", f"{ports[0]}:localhost:{echo.port}", f"-L{LOOPBACK}:{ports[1]}:{echo.path}"),
-        *("-L", f"{path}:{LOOPBACK}:{echo.port}"),
+        *("-L", f"{path}:{LOOPBACK}:{echo.port}", "-L", f"{other}:{echo.path}"),
     ]
     with _forwarding(server, tmp_path, *options) as running:
-        for listen in (ports[0], ports[1], path):
+        for listen in (ports[0], ports[1], path, other):
             running.wait_for(f"Local connections to .*{listen} forwarded")
             assert _round_trip(_connect(listen)) == PAYLOAD
 
@@ -125,19 +125,20 @@ def test_dynamic_forward(server: Server, echo: Echo, tmp_path: Path) -> None:
 
 
 def test_remote_forwards(server: Server, echo: Echo, tmp_path: Path) -> None:
-    port, socks = free_port(), free_port()
-    path = tmp_path / "remote"
+    port, to_path, socks = free_port(), free_port(), free_port()
+    path, to_port = tmp_path / "remote", tmp_path / "to-port"
     options = [
         *("-R", f"{port}:localhost:{echo.port}", "-R", f"{path}:{echo.path}"),
+        *("-R", f"{to_path}:{echo.path}", "-R", f"{to_port}:{LOOPBACK}:{echo.port}"),
         *("-R", str(socks), "-R", f"0:{LOOPBACK}:{echo.port}"),
     ]
     with _forwarding(server, tmp_path, *options) as running:
         running.wait_for("Allocated port")
         found = re.search(r"Allocated port (\d+) for remote forward", running.log)
         assert found
-        for listen in (port, path, socks):
+        for listen in (port, path, to_path, to_port, socks):
             running.wait_for(f"Remote connections to .*{listen} forwarded")
-        for address in (port, path, int(found[1])):
+        for address in (port, path, to_path, to_port, int(found[1])):
             assert _round_trip(_connect(address)) == PAYLOAD
         assert _round_trip(_socks5(socks, echo.port)) == PAYLOAD
 
