@@ -148,6 +148,15 @@ def test_keys_of_an_agent(account: Account, tmp_path: Path) -> None:
         assert gets_in(server, second)
 
 
+def test_output_that_goes_nowhere(tmp_path: Path) -> None:
+    key = peers.make_key(tmp_path / "key")
+    with Path("/dev/full").open("wb") as full:
+        words = [*pyssh_client.PYSSH, "copy-id", "-n", "-f", "-i", str(key), "host"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == b"pyssh copy-id: cannot write: No space left on device"
+
+
 def test_dropbear(tmp_path: Path) -> None:
     key = peers.make_key(tmp_path / "key")
     with peers.dropbear_server() as server:

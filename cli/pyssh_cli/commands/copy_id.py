@@ -27,6 +27,11 @@ def main(arguments: Sequence[str]) -> int:
         return _copy(request, output)
     except BadUsageError as error:
         output.error(f"{error}; pyssh copy-id --help lists what there is")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # the server and the files have been looked after; what is left is our own output
+        output.error(f"cannot write: {error.strerror}")
     except CopyError as error:
         if text := str(error):
             output.error(text)
