@@ -54,7 +54,11 @@ def plan_session(settings: Settings, output: Output, *, may_forward: bool = True
     silent: tuple[Struct, ...] = tuple(
         requests.Env(os.fsencode(name), os.fsencode(value)) for name, value in variables.items()
     )
-    agent = _agent(settings.config, output) if settings.config.forward_agent and may_forward else ""
+    agent = ""
+    if settings.config.forward_agent and not may_forward:
+        output.error("the agent is not forwarded: the host key has changed")
+    elif settings.config.forward_agent:
+        agent = _agent(settings.config, output)
     if agent:
         silent = (requests.AuthAgentReq(), *silent)
     asked = [_start_request(settings, output)]
