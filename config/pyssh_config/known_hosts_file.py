@@ -6,6 +6,7 @@ file and rename it into place, as ssh-keygen does.
 
 import fcntl
 import os
+import stat
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -142,8 +143,13 @@ def _rewrite(
 
 
 def replace_file(path: str, data: bytes, *, mode: int | None = None, keep: str = "") -> None:
-    """Put a new file in the place of `path` in one step; `keep` is a further name for the former one."""
+    """Put a new file in the place of `path` in one step; `keep` is a further name for the former one.
+
+    A device or pipe is written to, without `keep`: a file in its place would break it for everybody.
+    """
     target = Path(path)
+    if is_special(path):
+        return _write_to_special(path, data, may_write=not keep)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         found_mode = target.stat().st_mode & 0o777 if mode is None else mode
@@ -159,6 +165,27 @@ def replace_file(path: str, data: bytes, *, mode: int | None = None, keep: str =
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write it: {error.strerror}", path=path) from None
+    return None
+
+
+def is_special(path: str) -> bool:
+    """Tell whether something is there that is no plain file."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116  the name as it was given
+    except OSError:
+        return False
+
+
+def _write_to_special(path: str, data: bytes, *, may_write: bool) -> None:
+    if not may_write:
+        raise ConfigError("cannot change it: it is not a plain file", path=path)
+    try:
+        with open(path, "wb", buffering=0) as file:  # noqa: PTH123  the name as it was given
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+    except OSError as error:
         raise ConfigError(f"cannot write it: {error.strerror}", path=path) from None
 
 

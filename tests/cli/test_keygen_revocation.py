@@ -1,5 +1,6 @@
 """`pyssh keygen -k` and `-Q`: revocation lists made, added to and asked."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ def test_lines_that_revoke_nothing(keygen: Keygen, line: str, problem: str) -> N
         ("-k", "requires an output file"),
         ("-Q", "requires an input file"),
         ("-k -u -f absent", 'KRL "absent" does not exist'),
-        ("-k -f no/where", "write no/where: cannot write it: No such file"),
+        ("-k -f no/where", "write no/where: No such file"),
         ("-k -f krl absent", "fopen absent: No such file or directory"),
         ("-k -f krl -s absent key.pub", "Cannot load CA public key absent"),
         ("-k -f krl -q serials", "requires specification of a CA key"),
@@ -134,3 +135,21 @@ def test_wrong_requests_are_one_line(keygen: Keygen, arguments: str, part: str) 
 def test_keys_that_are_asked_about_must_be_there(keygen: Keygen) -> None:
     keygen("-q", "-k", "-f", "krl")
     assert "Cannot load public key absent" in keygen("-Q", "-f", "krl", "absent").err
+
+
+def test_a_key_id_is_utf8(keygen: Keygen) -> None:
+    said = keygen("-q", "-k", "-f", "krl", "-s", "ca.pub", "-", stdin=b"id: caf\xc3\xa9\nid: caf\xe9\n")
+    assert said == (255, "", '(standard input):2: key ID "caf\\xe9" is not UTF-8\n')
+    assert not Path("krl").exists()
+
+
+def test_a_list_goes_into_a_pipe_and_not_in_its_place(keygen: Keygen) -> None:
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert keygen("-q", "-k", "-f", "pipe", "key.pub").code == 0
+        Path("krl").write_bytes(os.read(reader, 4096))
+    finally:
+        os.close(reader)
+    assert Path("pipe").is_fifo()
+    assert keygen("-Q", "-f", "krl", "key.pub").code == 1

@@ -13,7 +13,7 @@ from pyssh.keys.names import is_certificate
 from pyssh.keys.public import PublicKey, decode_public_key
 from pyssh_config.errors import ConfigError
 from pyssh_config.key_files import write_key_file
-from pyssh_config.known_hosts_file import replace_file
+from pyssh_config.known_hosts_file import is_special, replace_file
 
 from .loading import expand, parse_key, read_bytes, read_text, require_public
 from .report import KeygenError, reason, say, shown
@@ -54,11 +54,14 @@ def make(request: Request) -> int:
     try:
         data = krl.encode()
         if exists:
-            replace_file(os.path.realpath(request.path), data)
+            # a list may go to /dev/stdout, whose link names nothing to be opened
+            path = request.path if is_special(request.path) else os.path.realpath(request.path)
+            replace_file(path, data)
         else:
             write_key_file(request.path, data, _FILE_MODE)
     except ConfigError as error:
-        raise KeygenError(f"write {shown(request.path)}: {error.problem}") from None
+        problem = error.problem.removeprefix("cannot write it: ")
+        raise KeygenError(f"write {shown(request.path)}: {problem}") from None
     return 0
 
 
@@ -114,7 +117,7 @@ def _revoke(source: _Source, specification: str, krl: RevocationList) -> None:
             first, last = _serials(source, value)
             _part(source, krl, "serial number").serials.add(first, last)
         case "id":
-            _part(source, krl, "key ID").key_ids.add(value)
+            _part(source, krl, "key ID").key_ids.add(_key_id(source, value))
         case "hash":
             krl.revoke_digest("sha256", _digest(source, value))
         case "key":
@@ -150,6 +153,13 @@ def _serial(source: _Source, digits: str, text: str) -> int:
     if number > _MAX_SERIAL:
         raise KeygenError(f"{source.name}: serial out of range")
     return number
+
+
+def _key_id(source: _Source, text: str) -> str:
+    """Return a key ID as it stands in certificates, which have UTF-8 there."""
+    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise KeygenError(f'{source.name}: key ID "{shown(text)}" is not UTF-8')
+    return text
 
 
 def _digest(source: _Source, text: str) -> bytes:

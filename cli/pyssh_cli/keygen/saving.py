@@ -9,6 +9,7 @@ from pyssh.keys.openssh import DEFAULT_CIPHER, DEFAULT_ROUNDS, encode_private_ke
 from pyssh.keys.public import PublicKey, format_public_line
 from pyssh_config.errors import ConfigError
 from pyssh_config.key_files import PRIVATE_MODE, PUBLIC_MODE, public_path, write_key_file
+from pyssh_config.known_hosts_file import is_special
 
 from .report import KeygenError, shown
 from .request import Request
@@ -74,8 +75,8 @@ def save_line(path: str, key: PublicKey, comment: str) -> None:
 
 def save_file(path: str, data: bytes, mode: int) -> None:
     """Write a file with a mode; whoever may be asked was asked already, so one that exists is replaced."""
-    # through a link to the file behind it, as ssh-keygen does
-    target = os.path.realpath(path)
+    # through a link to the file behind it, as ssh-keygen does; that of /dev/stdout names nothing to be opened
+    target = path if is_special(path) else os.path.realpath(path)
     try:
         write_key_file(target, data, mode, replace=os.path.exists(target))  # noqa: PTH110
     except ConfigError as error:
