@@ -4,6 +4,8 @@ Start-up time counts, so this imports one command's module and nothing else.
 """
 
 import atexit
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -20,15 +22,34 @@ _SERVER: Final = "serve"
 _LIKE_SSH: Final = (DEFAULT, "keygen")
 """What exits with 255 when it fails, as what it stands in for: for the others of OpenSSH it is 1."""
 
+_OF_OUTPUT: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""How a write to standard output fails that was sent into a file or to a terminal."""
+
 
 def main() -> NoReturn:
     """`pyssh`, with the arguments of the process."""
+    _occupy_standard_descriptors()
     _leave(run(sys.argv[1:]))
 
 
 def server_main() -> NoReturn:
     """`pyssh-server`, with the arguments of the process."""
+    _occupy_standard_descriptors()
     _leave(run([_SERVER, *sys.argv[1:]]))
+
+
+def _occupy_standard_descriptors() -> None:
+    """Put /dev/null where who started us had closed standard input, output or error.
+
+    Else the next socket or file would get such a number, and what is printed would go there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # the lowest free number, and those below it are taken
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 def _leave(code: int) -> NoReturn:
@@ -73,21 +94,30 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        print(f"{program}: {_in_one_line(error)}; --debug in front shows where", file=sys.stderr)
+        _say(f"{program}: {_in_one_line(error)}")
         return failed
     return code
+
+
+def _say(text: str) -> None:
+    # `print` takes None for standard output
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
 
 
 def _in_one_line(error: Exception) -> str:
     from pyssh_config.errors import escape  # noqa: PLC0415  # not needed when all is well
 
-    return f"unforeseen {type(error).__name__}: {escape(str(error))}"
+    if isinstance(error, OSError) and error.errno in _OF_OUTPUT and error.filename is None:
+        return f"cannot write: {os.strerror(error.errno)}"
+    return f"unforeseen {type(error).__name__}: {escape(str(error))}; --debug in front shows where"
 
 
 def _print_version(flag: str, program: str) -> None:
     if flag == "-V":
         # where and how ssh says it: scripts look for it there
-        print(f"{SOFTWARE_VERSION}, Python {sys.version.split()[0]}", file=sys.stderr)
+        _say(f"{SOFTWARE_VERSION}, Python {sys.version.split()[0]}")
     else:
         print(program, VERSION)
 

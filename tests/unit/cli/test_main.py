@@ -93,6 +93,15 @@ def test_it_runs_from_a_bare_checkout_wherever_the_user_is(tmp_path: Path) -> No
     assert said.stdout == f"pyssh {VERSION}\n"
 
 
+@pytest.mark.parametrize("words", ["-Q cipher", "completion bash", "agent -D"])
+def test_a_full_device_is_told_of(words: str) -> None:
+    command = [sys.executable, str(ROOT / "pyssh"), *words.split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr == "pyssh: cannot write: No space left on device\n"
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_are_no_reason_to_fail(closed: str) -> None:
     command = [sys.executable, str(ROOT / "pyssh"), "keyscan", "--help"]
