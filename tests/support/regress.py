@@ -21,6 +21,11 @@ from tests.support.pyssh_client import PYSSH
 
 REGRESS_FOLDER: Final = PEERS / "openssh" / "regress"
 _OWN_PROGRAMS: Final = ("netcat", "timestamp", "mkdtemp", "modpipe", "setuid-allowed", "check-perm")
+# the one of processes ends with its first one, and all that a script left running ends with it
+_NAMESPACES: Final = (
+    *("--mount", "--propagation", "private", "--net"),
+    *("--pid", "--mount-proc", "--fork", "--kill-child"),
+)
 _PASSWORD: Final = "correct horse"
 _SECONDS: Final = 420
 """No script takes that long, on a machine as loaded as it may be."""
@@ -35,7 +40,7 @@ class Scripts(Peer):
         if os.getuid() != 0:
             return "needs root, for namespaces"
         tried = subprocess.run(
-            ["unshare", "--mount", "--net", "--pid", "--fork", "true"],
+            ["unshare", *_NAMESPACES, "true"],
             check=False,
             capture_output=True,
             text=True,
@@ -187,20 +192,9 @@ def run_prepared(name: str, folder: Path) -> Outcome:
 
 def _run_in_namespaces(name: str, command: list[str], folder: Path) -> int | None:
     enter = [sys.executable, str(Path(__file__).with_name("regress_enter.py")), str(folder)]
-    # the namespace of processes ends with its first one, and all that a script left running ends with it
-    spaces = [
-        "--mount",
-        "--propagation",
-        "private",
-        "--net",
-        "--pid",
-        "--mount-proc",
-        "--fork",
-        "--kill-child",
-    ]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, *enter, *command],
+            ["setpriv", "--pdeathsig", "KILL", "unshare", *_NAMESPACES, *enter, *command],
             cwd=folder,
             env=environment(name, folder),
             stdin=subprocess.DEVNULL,
