@@ -116,6 +116,16 @@ def test_in_the_background(folder: Path) -> None:
         wait_until(lambda: not Path(path).exists())
 
 
+def test_no_agent_stays_that_nobody_was_told_of(folder: Path) -> None:
+    path = folder / "sock"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PYSSH, "agent", "-a", path], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "pyssh: cannot write: No space left on device\n")
+    wait_until(lambda: not path.exists())
+
+
 def test_for_a_c_shell(folder: Path) -> None:
     with background("-a", folder / "agent", SHELL="/bin/tcsh") as (path, process, printed):
         assert printed == (

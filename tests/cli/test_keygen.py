@@ -10,6 +10,7 @@ import pytest
 
 from pyssh_cli.keygen.request import FLAGS
 from tests.support.keygen import Keygen
+from tests.support.pyssh_client import PYSSH
 
 TYPES = {
     "ed25519": ("ssh-ed25519", "256", "ED25519"),
@@ -23,6 +24,15 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def keygen(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keygen:
     return Keygen.in_folder(tmp_path, capfd, monkeypatch)
+
+
+def test_a_full_device_for_what_is_said_ends_nothing(keygen: Keygen, tmp_path: Path) -> None:
+    keygen("-q", "-f", "ca", "-N", "")
+    with Path("/dev/full").open("w") as full:
+        command = [*PYSSH, "keygen", "-s", "ca", "-I", "me", "-n", "me", "ca.pub"]
+        done = subprocess.run(command, stderr=full, check=False, cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "ca-cert.pub").exists()
 
 
 @pytest.mark.parametrize("kind", TYPES)

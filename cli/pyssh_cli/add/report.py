@@ -1,6 +1,7 @@
 """What `pyssh add` says, in the words of ssh-add."""
 
 import sys
+from contextlib import suppress
 
 from pyssh.agent.answers import AgentRefusedError
 from pyssh.errors import SSHError
@@ -19,9 +20,10 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print to standard error; without one there is nobody to tell."""
+    """Print to standard error; without one there is nobody to tell, which changes nothing else."""
     if sys.stderr is not None:
-        print(text.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(text.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
 
 
 def output_for(request: Request) -> Output:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import signal
 import sys
 from typing import Final, NoReturn
 
@@ -24,8 +25,6 @@ _SET_DUMPABLE: Final = 4
 
 def end_agent(request: Request, environ: dict[str, str]) -> int:
     """-k: end the agent of the environment, and print what makes a shell forget it."""
-    import signal  # noqa: PLC0415  # with -k only
-
     text = environ.get(_PROCESS)
     if text is None:
         raise CommandError(f"{_PROCESS} not set, cannot kill agent")
@@ -81,7 +80,12 @@ def _start(request: Request, environ: dict[str, str]) -> int:
     if request.command:
         signals.release()
         return _become(request.command, environ | {_SOCKET: place.path, _PROCESS: str(child)})
-    _announce(request, place, child)
+    try:
+        _announce(request, place, child)
+    except OSError:
+        # an agent that nobody knows of would stay for ever
+        os.kill(child, signal.SIGTERM)
+        raise
     return exit_codes.OK
 
 

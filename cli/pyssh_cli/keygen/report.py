@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 from pyssh.errors import SSHError
@@ -56,6 +57,7 @@ def write_text(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print to standard error; without one there is nobody to tell."""
+    """Print to standard error; without one there is nobody to tell, which changes nothing else."""
     if sys.stderr is not None:
-        print(text.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(text.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
