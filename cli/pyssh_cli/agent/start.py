@@ -80,13 +80,17 @@ def _start(request: Request, environ: dict[str, str]) -> int:
     if request.command:
         signals.release()
         return _become(request.command, environ | {_SOCKET: place.path, _PROCESS: str(child)})
+    _announce_child(request, place, child)
+    return exit_codes.OK
+
+
+def _announce_child(request: Request, place: Place, child: int) -> None:
     try:
         _announce(request, place, child)
     except OSError:
         # an agent that nobody knows of would stay for ever
         os.kill(child, signal.SIGTERM)
         raise
-    return exit_codes.OK
 
 
 def _announce(request: Request, place: Place, process: int | None) -> None:

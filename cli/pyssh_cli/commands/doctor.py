@@ -16,11 +16,12 @@ _OF_SSH: Final = "46BbcFiJlmoPp"
 
 FLAGS: Final = (
     *(flag for flag in SSH_FLAGS if flag.letter and flag.letter in _OF_SSH),
+    Flag("v", help="show the algorithms of one side, too"),
     Flag(name="json", help="print JSON"),
     Flag(name="no-login", help="do not try to log in, only ask what the server takes"),
     Flag(name="help", help="print this"),
 )
-_OWN: Final = ("json", "no-login", "help")
+_OWN: Final = ("json", "no-login", "help", "v")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,26 +52,35 @@ def _examine(command: HostCommand, output: Output, given: set[str]) -> int:
     from pyssh_cli.doctor.local import look_at_agent, look_at_configuration, look_at_files  # noqa: PLC0415
     from pyssh_cli.doctor.remote import Examination  # noqa: PLC0415
     from pyssh_cli.doctor.show import print_json, print_tables  # noqa: PLC0415
+    from pyssh_cli.overrides import SettingsError  # noqa: PLC0415
     from pyssh_cli.settings import load  # noqa: PLC0415
     from pyssh_config.errors import escape  # noqa: PLC0415
 
     findings = Findings()
     flags = tuple(flag for flag in command.flags if flag[0] not in _OWN)
+    quiet = Output(PROGRAM, level=Level.QUIET)
     try:
-        settings = load(
-            HostCommand((*flags, ("N", "")), command.host, ()), Output(PROGRAM, level=Level.QUIET)
-        )
+        try:
+            settings = load(HostCommand(flags, command.host, ()), quiet)
+            shown = settings.config
+        except SettingsError as error:
+            # a configuration that makes no session possible still makes connections, as with -N
+            settings = load(HostCommand((*flags, ("N", "")), command.host, ()), quiet)
+            findings.warn("configuration", escape(str(error)))
+            ours = ("session_type", "request_tty")
+            kept = {field: source for field, source in settings.config.sources.items() if field not in ours}
+            shown = settings.config.replace(sources=kept)
     except (SSHError, OSError) as error:
         findings.problem("configuration", escape(str(error)))
     else:
-        look_at_configuration(settings.config, findings)
+        look_at_configuration(shown, findings)
         look_at_files(settings.config, findings)
         look_at_agent(settings.config, findings)
         asyncio.run(Examination(settings, findings, may_log_in="no-login" not in given).run())
     if "json" in given:
         print_json(findings, command.host, output)
     else:
-        print_tables(findings, escape(command.host))
+        print_tables(findings, escape(command.host), is_whole="v" in given)
     return exit_codes.OK if findings.is_well else exit_codes.FAILED
 
 

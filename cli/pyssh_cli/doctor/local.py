@@ -5,7 +5,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from pyssh.errors import KeyFormatError, PassphraseError, SSHError
 from pyssh.keys.certificate import Certificate
@@ -23,6 +23,23 @@ from pyssh_config.lexer import expand_tilde
 
 __all__ = ["look_at_agent", "look_at_configuration", "look_at_files"]
 
+_YES_OR_NO: Final = frozenset(
+    {
+        "addkeystoagent",
+        "canonicalizehostname",
+        "controlmaster",
+        "pubkeyauthentication",
+        "requesttty",
+        "stricthostkeychecking",
+        "tcpkeepalive",
+        "tunnel",
+        "updatehostkeys",
+        "verifyhostkeydns",
+    }
+)
+"""What `ssh -G` shows as true and false, which nobody writes."""
+
+_SPELLED: Final = {"true": "yes", "false": "no"}
 _OTHERS: int = 0o077
 _OTHERS_WRITE: int = 0o022
 
@@ -38,6 +55,8 @@ def look_at_configuration(config: ClientConfig, findings: Findings) -> None:
         lines.setdefault(keyword, []).append(value)
     for source in sorted(config.sources.values(), key=lambda one: (one.line == 0, one.path, one.line)):
         values = lines.get(source.keyword.lower(), [])
+        if source.keyword.lower() in _YES_OR_NO:
+            values = [_SPELLED.get(value, value) for value in values]
         shown = ", ".join(map(escape, values))
         findings.values.append(Value(escape(source.keyword), shown, escape(source.path), source.line))
     for warning in config.warnings:

@@ -1,6 +1,7 @@
 """Prints what the doctor found: tables for people, JSON for programs."""
 
 import json
+from collections.abc import Iterator
 
 from pyssh_cli.doctor.findings import Findings, Offer, Status
 from pyssh_cli.output import Output
@@ -20,8 +21,11 @@ def print_json(findings: Findings, host: str, output: Output) -> None:
     output.result(json.dumps(findings.as_json(host), indent=2))
 
 
-def print_tables(findings: Findings, host: str) -> None:
-    """Print the configuration, the algorithms and the findings, the most important last."""
+def print_tables(findings: Findings, host: str, *, is_whole: bool = False) -> None:
+    """Print the configuration, the algorithms and the findings, the most important last.
+
+    Unless it is to be the whole, algorithms that only one side has are left out where there are others.
+    """
     from rich.console import Console  # noqa: PLC0415  # worth its 100 ms only here
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -31,7 +35,7 @@ def print_tables(findings: Findings, host: str) -> None:
     def table(title: str, *columns: str) -> Table:
         made = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
         for column in columns:
-            made.add_column(column, overflow="fold", ratio=1 if column.endswith("side") else None)
+            made.add_column(column, overflow="fold")
         return made
 
     if findings.values:
@@ -42,12 +46,12 @@ def print_tables(findings: Findings, host: str) -> None:
             shown.add_row(Text(one.keyword), Text(one.value), Text(place))
         console.print(shown, "")
     if findings.offers:
-        shown = table("Algorithms, best first", "kind", "chosen", "this side", "that side")
-        for offer in _merged(findings.offers):
-            names = (Text(", ".join(side) or "none") for side in (offer.ours, offer.theirs))
-            style = "green" if offer.chosen else "bold red"
-            shown.add_row(Text(offer.kind), Text(offer.chosen or "nothing", style=style), *names)
-        console.print(shown, "")
+        title = "Algorithms, best first; * was chosen" + ("" if is_whole else "; -v shows those of one side")
+        console.print(Text(title, style="bold italic"), soft_wrap=True)
+        for line, style in _algorithm_lines(findings.offers, is_whole=is_whole):
+            # a line each: a table would break the names where it is narrow
+            console.print(Text(line, style=style), soft_wrap=True)
+        console.print("")
     shown = table(f"What was found at {host}", "about", "", "")
     previous = ""
     for finding in findings.all:
@@ -59,6 +63,37 @@ def print_tables(findings: Findings, host: str) -> None:
     problems = sum(finding.status is Status.PROBLEM for finding in findings.all)
     verdict = "No problem was found." if not problems else f"{problems} problem{'s' * (problems != 1)}."
     console.print("", Text(verdict, style="green" if not problems else "bold red"))
+
+
+def _algorithm_lines(offers: list[Offer], *, is_whole: bool) -> Iterator[tuple[str, str]]:
+    """Yield lines and their styles: the kind at its first algorithm, what was chosen, who has it."""
+    merged = [(offer, [*_algorithms(offer, is_whole=is_whole)]) for offer in _merged(offers)]
+    kinds = max(len(offer.kind) for offer, _ in merged)
+    names = max((len(name) for _, rows in merged for name, _ in rows), default=0)
+    for offer, rows in merged:
+        kind = offer.kind
+        if not offer.chosen:
+            yield f" {kind.ljust(kinds)}    nothing in common", "bold red"
+            kind = ""
+        for name, sides in rows:
+            mark = "*" if name == offer.chosen else " "
+            line = f" {kind.ljust(kinds)}  {mark} {name.ljust(names)}  {sides}".rstrip()
+            yield line, "green" if mark == "*" else ""
+            kind = ""
+
+
+def _algorithms(offer: Offer, *, is_whole: bool) -> Iterator[tuple[str, str]]:
+    """Yield algorithms, ours in our order before theirs, and which side has them."""
+    if offer.chosen and offer.chosen not in offer.ours:
+        # what is no algorithm, but says why there is none
+        yield offer.chosen, ""
+        if not is_whole:
+            return
+    for name in dict.fromkeys((*offer.ours, *offer.theirs)):
+        is_ours, is_theirs = name in offer.ours, name in offer.theirs
+        sides = "both" if is_ours and is_theirs else "this side" if is_ours else "that side"
+        if is_whole or sides == "both" or not offer.chosen or name == offer.chosen:
+            yield name, sides
 
 
 def _merged(offers: list[Offer]) -> list[Offer]:

@@ -1,10 +1,12 @@
 """What the doctor says of files and of algorithms, without a host."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from pyssh_cli.commands import doctor
 from pyssh_cli.doctor.findings import Findings, Offer, Status
 from pyssh_cli.doctor.local import look_at_configuration, look_at_files
 from pyssh_cli.doctor.show import print_tables
@@ -100,3 +102,59 @@ def test_directions_that_agree_are_shown_once(capsys: pytest.CaptureFixture[str]
     assert "MAC to the server" in text
     assert "[red]nothing[/red] in common" in text
     assert "1 problem." in text
+
+
+def test_algorithms_have_lines_of_their_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    long = "ecdsa-sha2-nistp256-cert-v01@openssh.com"
+    findings = Findings()
+    findings.offers = [
+        Offer("host key", "b", (long, "b", "c"), ("b", "d", "c")),
+        Offer("MAC", "part of the cipher", ("x",), ("x", "y")),
+        Offer("cipher", "", ("p",), ("q",)),
+    ]
+
+    def lines() -> list[str]:
+        return [" ".join(line.split()) for line in capsys.readouterr().out.split("\n")[1:]]
+
+    print_tables(findings, "h")
+    assert lines()[:7] == [
+        "host key * b both",
+        "c both",
+        "MAC * part of the cipher",
+        "cipher nothing in common",
+        "p this side",
+        "q that side",
+        "",
+    ]
+    print_tables(findings, "h", is_whole=True)
+    shown = ["host key " + long + " this side", "* b both", "c both", "d that side"]
+    assert lines()[:7] == [*shown, "MAC * part of the cipher", "x both", "y that side"]
+
+
+def test_a_configuration_that_makes_no_session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config"
+    config.write_text("ForkAfterAuthentication yes\nProxyCommand false\n")
+    doctor.main(["--json", "-F", str(config), "h"])
+    found = json.loads(capsys.readouterr().out)
+    keywords = [value["keyword"] for value in found["configuration"]]
+    assert keywords == ["ForkAfterAuthentication", "ProxyCommand"]
+    first = found["findings"][0]
+    assert (first["area"], first["status"]) == ("configuration", "warning")
+    assert "-f needs a command" in first["text"]
+
+
+def test_words_are_those_of_ssh_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config"
+    config.write_text("RequestTTY no\nRemoteCommand true\nProxyCommand false\nForkAfterAuthentication yes\n")
+    assert doctor.main(["--json", "-F", str(config), "h"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    values = {value["keyword"]: (value["value"], value["line"]) for value in found["configuration"]}
+    assert values == {
+        "RequestTTY": ("no", 1),
+        "RemoteCommand": ("true", 2),
+        "ProxyCommand": ("false", 3),
+        "ForkAfterAuthentication": ("yes", 4),
+    }
