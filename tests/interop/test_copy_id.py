@@ -74,6 +74,47 @@ def test_a_password_once_and_never_again(account: Account, tmp_path: Path) -> No
         assert file.read_text() == key.with_suffix(".pub").read_text()
 
 
+def test_by_sftp(account: Account, tmp_path: Path) -> None:
+    peers.require(peers.ROOT)
+    sftp = peers.require(peers.NEWEST).path("sftp")
+    program = tmp_path / "bin" / "sftp"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sftp} "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}:/usr/bin:/bin"
+    key, other = (peers.make_key(tmp_path / name) for name in ("key", "other"))
+    lines = [each.with_suffix(".pub").read_text() for each in (key, other)]
+    file = account.home / ".ssh/authorized_keys"
+    with sshd(account) as server:
+
+        def install(identity: Path) -> tuple[int, str, str]:
+            words = ("-s", "-f", "-i", str(identity))
+            return copy_id(server, tmp_path, *words, password=account.password, PATH=path)
+
+        code, out, err = install(key)
+        assert code == 0, err
+        assert "Number of key(s) added: 1" in out
+        assert gets_in(server, key)
+        assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+        file.write_text(f"# {lines[1]}{lines[0].rstrip()}")
+        code, out, err = install(other)
+        assert code == 0, err
+        assert file.read_text() == f"# {lines[1]}{lines[0]}{lines[1]}"
+        code, out, err = install(other)
+        assert (code, "Number of key(s) added: 0" in out) == (0, True)
+        assert file.read_text() == f"# {lines[1]}{lines[0]}{lines[1]}"
+        # what cannot be read is not written over
+        file.unlink()
+        file.mkdir()
+        code, out, err = install(other)
+        assert (code, out) == (1, "")
+        assert "is there and cannot be read" in err
+        assert file.is_dir()
+        code, out, err = copy_id(server, tmp_path, "-s", "-f", "-i", str(key), PATH=str(tmp_path))
+        assert (code, out) == (1, "")
+        assert "sftp, which is not on this machine" in err
+
+
 def test_what_is_there_stays_and_gets_the_modes_that_sshd_wants(account: Account, tmp_path: Path) -> None:
     peers.require(peers.ROOT)
     key = peers.make_key(tmp_path / "key")

@@ -3,17 +3,21 @@
 import os
 import shlex
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyssh_cli import exit_codes
 from pyssh_cli.copy_id.request import FLAGS, CopyError, Request, parse_request
 from pyssh_cli.getopt import BadUsageError, format_flags
 from pyssh_cli.output import Output
 
+if TYPE_CHECKING:
+    from pyssh_cli.copy_id.install import Installed
+    from pyssh_cli.copy_id.keys import Installable
+
 __all__ = ["main"]
 
 PROGRAM: Final = "pyssh copy-id"
-USAGE: Final = "usage: pyssh copy-id [-fnx] [-i file] [-p port] [-F file] [-o option] [-t path] [user@]host"
+USAGE: Final = "usage: pyssh copy-id [-fnsx] [-i file] [-p port] [-F file] [-o option] [-t path] [user@]host"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,12 +57,18 @@ def _copy(request: Request, output: Output) -> int:
         output.result("\n".join(["Would be installed:", *(key.line for key in keys)]))
         return exit_codes.OK
     output.info(f"To be installed: {len(keys)}")
-    done = install(request, keys, output)
+    done = _by_sftp(request, keys) if request.by_sftp else install(request, keys, output)
     if done.present:
         output.info(f"In {request.target} before: {done.present}")
     output.result(f"Number of key(s) added: {done.added}")
     output.result(f"Log in to see that it works: {_login_words(request)}")
     return exit_codes.OK
+
+
+def _by_sftp(request: Request, keys: "Sequence[Installable]") -> "Installed":
+    from pyssh_cli.copy_id.sftp import install  # noqa: PLC0415  # for those who ask for it
+
+    return install(request, keys)
 
 
 def _login_words(request: Request) -> str:

@@ -17,7 +17,7 @@ FLAGS: Final = (
     Flag("n", help="only say what would be installed"),
     Flag("o", value="Keyword=value", help="an option as in ssh_config"),
     Flag("p", value="port", help="port of the server"),
-    Flag("s", help="use SFTP; not supported yet"),
+    Flag("s", help="use SFTP, for servers that run no commands"),
     Flag("t", value="path", help="file on the server (default .ssh/authorized_keys)"),
     Flag("x", help="show the commands that the server runs"),
     Flag(name="help", help="print this"),
@@ -51,6 +51,7 @@ class Request(Record):
     is_forced: bool = False
     only_show: bool = False
     trace: bool = False
+    by_sftp: bool = False
 
     def login(self, *more: str) -> HostCommand:
         """Return the command line of a login, with more options of ssh_config that come first."""
@@ -64,8 +65,6 @@ def parse_request(arguments: Sequence[str]) -> Request | None:
     keys = [key for key, _ in given.flags]
     if "help" in keys:
         return None
-    if "s" in keys:
-        raise CopyError("-s: pyssh has no SFTP of its own yet; without -s a shell on the server is used")
     if keys.count("i") > 1:
         raise BadUsageError("option -i can be given only once")
     if not given.host:
@@ -84,4 +83,5 @@ def parse_request(arguments: Sequence[str]) -> Request | None:
         "f" in values,
         "n" in values,
         "x" in values,
+        "s" in values,
     )
