@@ -8,6 +8,7 @@ import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final, NoReturn
@@ -29,13 +30,24 @@ _OF_OUTPUT: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EI
 def main() -> NoReturn:
     """`pyssh`, with the arguments of the process."""
     _occupy_standard_descriptors()
-    _leave(run(sys.argv[1:]))
+    _be(sys.argv[1:])
 
 
 def server_main() -> NoReturn:
     """`pyssh-server`, with the arguments of the process."""
     _occupy_standard_descriptors()
-    _leave(run([_SERVER, *sys.argv[1:]]))
+    _be([_SERVER, *sys.argv[1:]])
+
+
+def _be(arguments: Sequence[str]) -> NoReturn:
+    try:
+        code = _run(arguments)
+    except KeyboardInterrupt:
+        # a shell ends its loop only when it sees that what it ran died of the signal
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        code = exit_codes.INTERRUPTED
+    _leave(code)
 
 
 def _occupy_standard_descriptors() -> None:
@@ -70,6 +82,13 @@ def run(arguments: Sequence[str]) -> int:
 
     `--debug` before everything else shows the traceback of a failure that nobody foresaw.
     """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+
+
+def _run(arguments: Sequence[str]) -> int:
     words = list(arguments)
     if words == ["--help"]:
         print(_help())
@@ -85,8 +104,6 @@ def run(arguments: Sequence[str]) -> int:
     failed = exit_codes.SSH_FAILED if name in _LIKE_SSH else exit_codes.FAILED
     try:
         code: int = importlib.import_module(COMMANDS[name].module).main(words)
-    except KeyboardInterrupt:
-        return exit_codes.INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has gone, and Python's last flush must not fail as well
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -141,7 +141,7 @@ def test_a_passphrase_is_asked_for(keygen: Keygen, key: Path) -> None:
     ("words", "problem"),
     [
         (["robot", "a", "key.pub"], "is for a user or a host"),
-        (["user", "a,,b", "key.pub"], "has an empty name"),
+        (["user", "a,,b", "key.pub"], '"a,,b" has an empty name; pyssh keygen ca --help lists'),
         (["user", "a", "absent.pub"], "absent.pub"),
         (["user", "a", "key.pub", "--valid", "soon"], "try .*30 days"),
         (["user", "a", "key.pub", "-O", "nonsense"], "Unsupported certificate option"),

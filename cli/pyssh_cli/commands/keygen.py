@@ -59,7 +59,10 @@ def main(arguments: Sequence[str]) -> int:
         module, name = _operation(request)
         code: int = getattr(importlib.import_module(f"{_PACKAGE}.{module}"), name)(request)
     except BadUsageError as error:
-        warn(f"pyssh keygen: {error}; pyssh keygen --help lists what there is")
+        command = " ".join(
+            ["pyssh keygen", *(word for word in arguments[:1] if word in (_AUDIT, _AUTHORITY))]
+        )
+        warn(f"{command}: {error}; {command} --help lists what there is")
         return exit_codes.FAILED
     except KeygenError as error:
         if text := str(error):

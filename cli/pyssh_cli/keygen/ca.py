@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if "help" in wanted.flags else 1
     name = wanted.words.pop(0)
     if name not in _COMMANDS:
-        raise BadUsageError(f"ca {shown(name)} is nothing; there are {', '.join(_COMMANDS)}")
+        raise BadUsageError(f"{shown(name)} is nothing; there are {', '.join(_COMMANDS)}")
     command, counts, usage = _COMMANDS[name]
     if not counts[0] <= len(wanted.words) <= counts[1]:
         raise BadUsageError(f"usage: pyssh keygen ca {name} {usage}")
@@ -142,7 +142,7 @@ def _issue(wanted: Wanted) -> int:
         raise BadUsageError(f"a certificate is for a user or a host, not for {shown(kind)}")
     names = tuple(names_text.split(","))
     if not all(names):
-        raise BadUsageError(f"{shown(names_text)} has an empty name")
+        raise BadUsageError(f'"{shown(names_text)}" has an empty name')
     store = wanted.store()
     key, comment = require_public(path, f"{shown(path)}")
     if is_certificate(key):
