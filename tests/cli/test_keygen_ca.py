@@ -224,6 +224,16 @@ def test_a_half_written_line_was_never_there(keygen: Keygen, authority: Path) ->
     assert [one["names"] for one in listed(keygen)] == [["a"], ["b"]]
 
 
+@pytest.mark.usefixtures("key")
+def test_a_last_line_without_its_end_counts(keygen: Keygen, authority: Path) -> None:
+    keygen("ca", "issue", "user", "a", "key.pub")
+    record = authority / "record.jsonl"
+    record.write_bytes(record.read_bytes().removesuffix(b"\n"))
+    assert len(listed(keygen)) == 1
+    keygen("ca", "issue", "user", "b", "key.pub")
+    assert [(one["serial"], one["names"]) for one in listed(keygen)] == [(1, ["a"]), (2, ["b"])]
+
+
 @pytest.mark.parametrize("line", ["garbage", "[]", '{"event": "issue"}', '{"event": "revoke", "serial": 7}'])
 def test_a_damaged_record_is_one_clear_line(keygen: Keygen, authority: Path, line: str) -> None:
     with (authority / "record.jsonl").open("a") as file:

@@ -129,8 +129,11 @@ class Store:
             raise KeygenError.of_file(path, error) from None
         if len(data) > _MAX_BYTES:
             raise KeygenError(f"{shown(path)} is larger than {_MAX_BYTES} bytes")
-        # behind the last line break is what a process did not finish writing
-        for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        lines = data.split(b"\n")
+        # behind the last line break is what a process did not finish writing, or an editor left without one
+        if not _is_whole(lines[-1]):
+            del lines[-1]
+        for number, line in enumerate(lines, 1):
             try:
                 event = json.loads(line)
                 event["event"]
@@ -216,11 +219,25 @@ _FIELDS: Final = tuple(name for name in Issued.__match_args__ if name not in ("r
 
 
 def _drop_half_line(descriptor: int) -> None:
-    """Cut off what a process that was killed did not finish: nobody was told that it had been done."""
+    """Cut off what a process that was killed did not finish: nobody was told that it had been done.
+
+    A whole line without its end stays: a certificate is out with that serial number.
+    """
     size = os.fstat(descriptor).st_size
     if not size or os.pread(descriptor, 1, size - 1) == b"\n":
         return
     start = size
     while start and os.pread(descriptor, 1, start - 1) != b"\n":
         start -= 1
-    os.ftruncate(descriptor, start)
+    if _is_whole(os.pread(descriptor, size - start, start)):
+        os.write(descriptor, b"\n")
+    else:
+        os.ftruncate(descriptor, start)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Tell whether a line without its end is all there: no part of an object is an object."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
