@@ -58,13 +58,15 @@ def _examine(command: HostCommand, output: Output, given: set[str]) -> int:
 
     findings = Findings()
     flags = tuple(flag for flag in command.flags if flag[0] not in _OWN)
-    quiet = Output(PROGRAM, level=Level.QUIET)
+    said: list[str] = []
+    quiet = Output(PROGRAM, level=Level.INFO, sink=lambda _, line: said.append(line))
     try:
         try:
             settings = load(HostCommand(flags, command.host, ()), quiet)
             shown = settings.config
         except SettingsError as error:
             # a configuration that makes no session possible still makes connections, as with -N
+            said.clear()
             settings = load(HostCommand((*flags, ("N", "")), command.host, ()), quiet)
             findings.warn("configuration", escape(str(error)))
             ours = ("session_type", "request_tty")
@@ -74,6 +76,10 @@ def _examine(command: HostCommand, output: Output, given: set[str]) -> int:
         findings.problem("configuration", escape(str(error)))
     else:
         look_at_configuration(shown, findings)
+        for line in said:
+            # such as a file of -i that is not there
+            if line not in shown.warnings:
+                findings.warn("configuration", line)
         look_at_files(settings.config, findings)
         look_at_agent(settings.config, findings)
         asyncio.run(Examination(settings, findings, may_log_in="no-login" not in given).run())

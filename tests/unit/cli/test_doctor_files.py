@@ -146,6 +146,19 @@ def test_a_configuration_that_makes_no_session(tmp_path: Path, capsys: pytest.Ca
     assert "-f needs a command" in first["text"]
 
 
+def test_a_key_file_of_the_command_line_that_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("GSSAPIAuthentication yes\nProxyCommand false\n")
+    doctor.main(["--json", "-F", str(config), "-i", "gone", "h"])
+    shown = capsys.readouterr()
+    texts = [finding["text"] for finding in json.loads(shown.out)["findings"]]
+    assert "Warning: Identity file gone not accessible: No such file or directory." in texts
+    assert sum("GSSAPIAuthentication" in text for text in texts) == 1
+    assert shown.err == ""
+
+
 def test_words_are_those_of_ssh_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config"
     config.write_text("RequestTTY no\nRemoteCommand true\nProxyCommand false\nForkAfterAuthentication yes\n")
