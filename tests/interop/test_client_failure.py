@@ -32,3 +32,14 @@ def test_permission_denied(tmp_path: Path, agent: str) -> None:
         assert "What to do next:" in said
         assert ("cannot be reached" in said) is (agent != "none")
         assert words[: len(PYSSH)] == PYSSH
+
+
+@pytest.mark.parametrize(("level", "said"), [("ERROR", True), ("QUIET", False)])
+def test_a_lost_connection_is_told_as_an_error(tmp_path: Path, level: str, said: bool) -> None:
+    peers.require(peers.NEWEST)
+    with openssh_server() as server:
+        # the parent is sshd's process for this connection
+        options = ["-o", f"LogLevel={level}"]
+        done = run(command(server, tmp_path, "kill -KILL $PPID; exec sleep 300", options=options))
+    assert done.returncode == 255
+    assert (b"Connection to 127.0.0.1 closed by remote host" in done.stderr) is said

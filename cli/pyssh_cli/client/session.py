@@ -16,7 +16,7 @@ from pyssh_cli.client.interaction import Interaction
 from pyssh_cli.client.login import Login
 from pyssh_cli.client.plan import PTY, X11, SessionPlan
 from pyssh_cli.client.terminal import LocalTerminal
-from pyssh_cli.output import Output, escape
+from pyssh_cli.output import Level, Output, escape
 from pyssh_cli.settings import Settings
 
 __all__ = ["Descriptors", "Session", "SessionFailedError"]
@@ -251,7 +251,8 @@ class Session:
         if self._link.ended and not self._was_ended_here:
             error = self._link.error
             detail = f": {escape(str(error))}" if error is not None else ""
-            self._output.info(f"Connection to {host} closed by remote host{detail}.")
+            # an error as with ssh: programs that silence the rest with LogLevel=ERROR still learn why
+            self._output.log(Level.ERROR, f"Connection to {host} closed by remote host{detail}.")
         elif self._interaction is not None:
             self._output.info(f"Connection to {host} closed.")
 
