@@ -23,7 +23,7 @@ TEMPLATE = "{% for i in range(3) %}line {{ i }} of {{ owner }}\n{% endfor %}"
 @contextmanager
 def _own_server(folder: Path) -> Iterator[Server]:
     with pyssh_server(folder) as own:
-        yield Server(own.port, own.user, own.identity, (own.host_key,), own.running)
+        yield own.as_peer
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 from tests.support import peers
 from tests.support.peers import Server, asyncssh_server, dropbear_server, openssh_server
 from tests.support.pyssh_client import SECONDS, command, run
+from tests.support.pyssh_server import pyssh_server
 
 Start = Callable[[], contextlib.AbstractContextManager[Server]]
 
@@ -78,6 +79,18 @@ def test_a_reader_that_leaves_ends_an_endless_command(server: Server, tmp_path: 
         assert process.stdout.readline() == b"y\n"
         process.stdout.close()
         assert process.wait(SECONDS) == 255
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["sshd", "pyssh-server"])
+def test_a_command_goes_on_without_its_reader(own: bool, openssh: Server, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(pyssh_server(tmp_path)).as_peer if own else openssh
+        words = command(server, tmp_path, "yes 2>/dev/null; exit 3")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+            assert process.stdout
+            assert process.stdout.readline() == b"y\n"
+            process.stdout.close()
+            assert process.wait(SECONDS) == 3
 
 
 def test_a_password_from_askpass(tmp_path: Path) -> None:

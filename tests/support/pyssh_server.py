@@ -35,6 +35,11 @@ class PysshServer(NamedTuple):
         """The number of the server's process (of `setpriv`'s, which became it)."""
         return self.running.process.pid
 
+    @property
+    def as_peer(self) -> peers.Server:
+        """The same as the servers of others."""
+        return peers.Server(self.port, self.user, self.identity, (self.host_key,), self.running)
+
     def ssh(self, *words: str, user: str = "", options: Sequence[str] = ()) -> list[str]:
         """The command line of the newest ssh that logs in here."""
         return peers.ssh_command(self.port, self.identity, *words, user=user or self.user, options=options)

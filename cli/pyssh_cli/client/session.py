@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pyssh.aio.channel import Channel, ExitStatus
+from pyssh.aio.link import Link
 from pyssh.aio.splice import Sink, Source, Transform
 from pyssh.connection import kinds, requests
 from pyssh.errors import SSHError
@@ -19,9 +20,14 @@ from pyssh_cli.client.terminal import LocalTerminal
 from pyssh_cli.output import Level, Output, escape
 from pyssh_cli.settings import Settings
 
-__all__ = ["Descriptors", "Session", "SessionFailedError"]
+__all__ = ["Descriptors", "Session", "SessionFailedError", "knows_openssh"]
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+def knows_openssh(link: Link) -> bool:
+    """Whether the server knows OpenSSH's requests that want no reply; others may end the connection."""
+    return "OpenSSH" in link.remote_version or "pyssh" in link.remote_version
 
 
 class SessionFailedError(Exception):
@@ -195,7 +201,7 @@ class Session:
 
     @property
     def _is_openssh(self) -> bool:
-        return "OpenSSH" in self._link.remote_version
+        return knows_openssh(self._link)
 
     # --- the end
 

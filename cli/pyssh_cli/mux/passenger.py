@@ -20,6 +20,7 @@ from pyssh_cli.client.escapes import EscapeFilter
 from pyssh_cli.client.identities import forwarded_agent
 from pyssh_cli.client.keystrokes import Keystrokes, obscured
 from pyssh_cli.client.resizes import follow_resizes
+from pyssh_cli.client.session import knows_openssh
 from pyssh_cli.client.terminal import LocalTerminal
 from pyssh_cli.client.x11 import find_display
 from pyssh_cli.output import Output, escape
@@ -196,7 +197,7 @@ class Passenger:
             self._is_unread = True
             if self._channel.closed:
                 return
-            if "OpenSSH" in self._channel.link.remote_version and len(self._sinks) > 1:
+            if knows_openssh(self._channel.link) and len(self._sinks) > 1:
                 self._channel.send_request(requests.EndOfWrite())
             else:
                 self._channel.close()
