@@ -83,6 +83,6 @@ def banner(port: int) -> bytes:
 def listens(port: int) -> bool:
     try:
         socket.create_connection((LOOPBACK, port), timeout=SECONDS).close()
-    except ConnectionRefusedError:
+    except ConnectionError:  # refused, or reset by a listener that just closes
         return False
     return True

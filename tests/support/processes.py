@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import random
 import re
 import signal
 import socket
@@ -58,11 +59,16 @@ def namespace(accounts: Sequence[Account], folder: Path) -> list[str]:
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
 
 
+# hypothesis seeds the usual one
+_ports = random.SystemRandom()
+
+
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A loopback port that was free a moment ago, of those that the system gives to nobody by itself."""
+    while True:
+        port = _ports.randrange(10_240, 32_768)  # Linux gives away those from 32768 on
+        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
+            return port
 
 
 class RunningProcess:

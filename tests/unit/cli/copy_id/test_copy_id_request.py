@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyssh_cli.copy_id.request import CopyError, Request, parse_request
+from pyssh_cli.copy_id.request import Request, parse_request
 from pyssh_cli.getopt import BadUsageError
 
 
@@ -41,7 +41,7 @@ def test_what_makes_no_sense(arguments: tuple[str, ...], problem: str) -> None:
         parse_request(arguments)
 
 
-def test_sftp_is_refused() -> None:
-    with pytest.raises(CopyError, match="no SFTP of its own yet"):
-        parse_request(["-s", "host"])
+def test_sftp_is_asked_for() -> None:
+    assert asked("-s", "host").by_sftp
+    assert not asked("host").by_sftp
     assert parse_request(["--help"]) is None
