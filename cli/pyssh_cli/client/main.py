@@ -14,7 +14,7 @@ from pyssh.aio.forward import Forward
 from pyssh.errors import SSHError
 from pyssh.record import Record
 from pyssh_cli import exit_codes
-from pyssh_cli.client.background import Background
+from pyssh_cli.client.background import Background, Waiting
 from pyssh_cli.client.early import EarlyLogin
 from pyssh_cli.client.forwards import ForwardFailedError, open_forwards, target_address
 from pyssh_cli.client.login import Login, LoginFailedError, log_in, take_over
@@ -78,13 +78,11 @@ class _Client:
     def fork(self, loop: asyncio.AbstractEventLoop) -> None:
         """Go on in a child that has left the terminal; the process that the user waits for ends here."""
         self.wants_background = False
-        if os.fork():
-            os._exit(exit_codes.OK)
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in range(3):
-            os.dup2(null, descriptor)
-        os.close(null)
+        started = Background.fork()
+        if isinstance(started, Waiting):
+            # not before the child has left the terminal, which may hang up as soon as we are gone
+            os._exit(exit_codes.OK if started.is_detached() else exit_codes.SSH_FAILED)
+        started.detach(self._output)
         # the threads that looked names up have stayed behind
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # few come here
 
